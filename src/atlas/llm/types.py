@@ -1,0 +1,97 @@
+"""One request to a language model and its reply, whatever server answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. ``temperature`` 0 is greedy."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``n`` completions of one chat prompt, at most ``max_tokens`` generated tokens each."""
+
+    messages: tuple[Message, ...]
+    n: int = 1
+    max_tokens: int = 1024
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One choice. ``tokens`` counts every generated token, ``reasoning`` included."""
+
+    text: str
+    finish: FinishReason
+    tokens: int
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The server's answer. ``prompt_tokens`` are counted once a request that evaluates its prompt once."""
+
+    completions: tuple[Completion, ...]
+    prompt_tokens: int
+    cached_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a server was seen to do, probed at attach."""
+
+    server: str
+    """``llama.cpp``, ``vllm``, ``ollama``, ``lmstudio`` or ``unknown``."""
+    model: str
+    n: bool = False
+    seed: bool = False
+    logprobs: bool = False
+    json_schema: bool = False
+    tokenize: bool = False
+    embeddings: bool = False
+    context: int | None = None
+    """Tokens that one request may hold (prompt and completion), where the server tells."""
+    slots: int = 1
+
+
+class Client(Protocol):
+    """An attached model server."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server was seen to do."""
+        ...
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer ``request``.
+
+        Raises:
+            LLMError: the server is down, rejected the request, or the prompt exceeds the context.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections. Does not stop the server."""
+        ...

@@ -1,0 +1,65 @@
+"""What goes into the sandbox and what comes out. Expected outputs are no part of either."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from atlas.problem import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Python source. With ``entry`` set its function of that name is called; without, it is run as a script."""
+
+    code: str
+    entry: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds for one execution. CPU time is the limit that decides; wall time is only a generous backstop."""
+
+    cpu_s: float = 2.0
+    wall_s: float = 30.0
+    memory_mb: int = 512
+    output_bytes: int = 1 << 20
+    processes: int = 16
+
+
+class Status(StrEnum):
+    """How one execution ended."""
+
+    OK = "ok"
+    EXCEPTION = "exception"
+    """Raised while running on the input (``SystemExit`` with a non-zero code included)."""
+    NO_LOAD = "no_load"
+    """Does not compile, raises on import, or does not define the entry function."""
+    CPU_LIMIT = "cpu_limit"
+    WALL_LIMIT = "wall_limit"
+    MEMORY_LIMIT = "memory_limit"
+    OUTPUT_LIMIT = "output_limit"
+    CRASHED = "crashed"
+    """Died of a signal, left without reporting a result (``os._exit``), or reported something malformed."""
+    BAD_VALUE = "bad_value"
+    """Returned something that is not plain data."""
+    INFRASTRUCTURE = "infrastructure"
+    """The sandbox failed, not the program: never a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One execution of a program on one input.
+
+    ``value`` is the return value for a function call (exact types), None for a script.
+    ``error`` is ``"TypeName: message"``, cut to 500 characters; ``line`` the program's own line that raised.
+    """
+
+    status: Status
+    value: Value = None
+    stdout: str = ""
+    stderr: str = ""
+    error: str = ""
+    line: int | None = None
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
