@@ -1,0 +1,1 @@
+"""Benchmarks: suites, runs behind the wall, grading, statistics and reports."""

@@ -1,0 +1,1 @@
+"""Reports of a graded run: plain text, JSON, and one HTML file."""
