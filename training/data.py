@@ -1,0 +1,67 @@
+"""Write tokenized training samples to one ``.npz`` file.
+
+    python -m training.data --tokens 20000000 --out training/out/data.npz
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from array import array
+from multiprocessing import Pool
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from training.samples import sample
+from training.tokenizer import encode_chat
+
+CHUNK = 500
+MAX_TOKENS = 512
+
+
+def chunk(work: tuple[str, int, int]) -> list[tuple[list[int], int]]:
+    """``CHUNK`` encoded samples; a function of the seed and the chunk's number alone."""
+    path, seed, number = work
+    tokenizer = Tokenizer.from_file(path)
+    rng = Random(f"samples-{seed}-{number}")
+    encoded = (encode_chat(tokenizer, s.prompt, s.reply) for s in (sample(rng) for _ in range(CHUNK)))
+    return [(ids, prompt) for ids, prompt in encoded if len(ids) <= MAX_TOKENS]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokenizer", type=Path, default=Path("training/out/tokenizer.json"))
+    parser.add_argument("--out", type=Path, default=Path("training/out/data.npz"))
+    parser.add_argument("--tokens", type=int, default=20_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    ids, lengths, prompts = array("H"), array("H"), array("H")
+    started = shown = time.monotonic()
+    with Pool(args.workers) as pool:
+        work = ((str(args.tokenizer), args.seed, n) for n in range(10**9))
+        for samples in pool.imap(chunk, iter_bounded(work, args.tokens)):
+            for sample_ids, prompt in samples:
+                ids.extend(sample_ids)
+                lengths.append(len(sample_ids))
+                prompts.append(prompt)
+            if time.monotonic() - shown > 10:
+                shown = time.monotonic()
+                print(f"{len(ids) / 1e6:.1f}M tokens, {len(lengths)} samples, {shown - started:.0f} s", flush=True)
+            if len(ids) >= args.tokens:
+                break
+        pool.terminate()
+    np.savez(args.out, ids=np.array(ids), lengths=np.array(lengths), prompts=np.array(prompts))
+    print(f"{len(ids)} tokens in {len(lengths)} samples: {args.out}")
+
+
+def iter_bounded(work, tokens: int):  # type: ignore[no-untyped-def]
+    """Enough chunks for ``tokens`` even at 100 tokens a sample; imap would run ahead for ever otherwise."""
+    return (item for item, _ in zip(work, range(tokens // (100 * CHUNK) + 2), strict=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A Llama-architecture decoder in plain PyTorch, laid out as llama.cpp expects it.
+
+RMSNorm, SwiGLU, tied embeddings, rotary embeddings over interleaved pairs (2i, 2i+1): that is what llama.cpp's
+``llama`` architecture computes, so the weights are exported without a permutation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Shape of the model."""
+
+    vocabulary: int = 1536
+    width: int = 192
+    layers: int = 6
+    heads: int = 3
+    hidden: int = 512
+    context: int = 1024
+    rope_base: float = 10_000.0
+    norm_eps: float = 1e-5
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
+
+
+class Block(nn.Module):
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.heads = c.heads
+        self.attn_norm = RMSNorm(c.width, c.norm_eps)
+        self.qkv = nn.Linear(c.width, 3 * c.width, bias=False)
+        self.attn_output = nn.Linear(c.width, c.width, bias=False)
+        self.ffn_norm = RMSNorm(c.width, c.norm_eps)
+        self.ffn_gate = nn.Linear(c.width, c.hidden, bias=False)
+        self.ffn_up = nn.Linear(c.width, c.hidden, bias=False)
+        self.ffn_down = nn.Linear(c.hidden, c.width, bias=False)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        b, t, w = x.shape
+        qkv = self.qkv(self.attn_norm(x)).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        q, k = rotate(qkv[0], cos, sin), rotate(qkv[1], cos, sin)
+        y = F.scaled_dot_product_attention(q, k, qkv[2], is_causal=True)
+        x = x + self.attn_output(y.transpose(1, 2).reshape(b, t, w))
+        h = self.ffn_norm(x)
+        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding of interleaved pairs. ``x``: (batch, heads, time, head width)."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2)
+
+
+class Model(nn.Module):
+    """Token ids (batch, time) to hidden states; ``loss`` and ``logits`` from those."""
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocabulary, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = RMSNorm(config.width, config.norm_eps)
+        half = config.width // config.heads // 2
+        freqs = config.rope_base ** (-torch.arange(half, dtype=torch.float32) / half)
+        angles = torch.outer(torch.arange(config.context, dtype=torch.float32), freqs)
+        self.register_buffer("cos", angles.cos(), persistent=False)
+        self.register_buffer("sin", angles.sin(), persistent=False)
+        self.apply(self._init)
+        for block in self.blocks:
+            for layer in (block.attn_output, block.ffn_down):
+                nn.init.normal_(layer.weight, std=0.02 / (2 * config.layers) ** 0.5)
+
+    @staticmethod
+    def _init(module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.embed(ids)
+        t = ids.shape[1]
+        cos, sin = self.cos[:t].to(x.dtype), self.sin[:t].to(x.dtype)
+        for block in self.blocks:
+            x = block(x, cos, sin)
+        return self.norm(x)
+
+    def loss(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Mean cross-entropy of the tokens that ``mask`` (batch, time) marks, each predicted from those before it."""
+        hidden = self(ids[:, :-1])
+        wanted = mask[:, 1:]
+        # Only the marked positions go through the output matrix: the vocabulary is a third of the compute.
+        logits = F.linear(hidden[wanted], self.embed.weight)
+        return F.cross_entropy(logits.float(), ids[:, 1:][wanted])

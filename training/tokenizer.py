@@ -1,0 +1,73 @@
+"""The shipped model's tokenizer: byte-level BPE that llama.cpp reproduces exactly (``pre=gpt-2``).
+
+Digits are never merged, so that arithmetic is seen digit by digit: training splits them off, and merges learned
+that way cannot join them at inference either.
+
+    python -m training.tokenizer --out training/out/tokenizer.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from training.samples import sample
+
+SPECIALS: Final = ("<|end|>", "<|user|>", "<|assistant|>")
+VOCABULARY: Final = 1536
+CHAT_TEMPLATE: Final = (
+    "{% for m in messages %}"
+    "{{ '<|assistant|>' if m['role'] == 'assistant' else '<|user|>' }}{{ m['content'] }}<|end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def train_tokenizer(seed: int, samples: int) -> Tokenizer:
+    """Learn the merges from ``samples`` generated samples."""
+    rng = Random(f"tokenizer-{seed}")
+    drawn = (sample(rng) for _ in range(samples))
+    texts = (text for s in drawn for text in (s.prompt, s.reply))
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level()])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=list(SPECIALS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.pre_tokenizer = byte_level()  # what llama.cpp does
+    return tokenizer
+
+
+def byte_level() -> pre_tokenizers.PreTokenizer:
+    """GPT-2's pre-tokenizer."""
+    return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+
+
+def encode_chat(tokenizer: Tokenizer, prompt: str, reply: str) -> tuple[list[int], int]:
+    """Token ids of one exchange, and how many of them are the prompt (which carries no loss)."""
+    end, user, assistant = range(len(SPECIALS))
+    head = [user, *tokenizer.encode(prompt, add_special_tokens=False).ids, end, assistant]
+    return [*head, *tokenizer.encode(reply, add_special_tokens=False).ids, end], len(head)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("training/out/tokenizer.json"))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--samples", type=int, default=20_000)
+    args = parser.parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    tokenizer = train_tokenizer(args.seed, args.samples)
+    tokenizer.save(str(args.out))
+    print(f"{tokenizer.get_vocab_size()} tokens in {args.out}")
+
+
+if __name__ == "__main__":
+    main()
