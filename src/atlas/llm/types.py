@@ -50,12 +50,17 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The server's answer. ``prompt_tokens`` are counted once a request that evaluates its prompt once."""
+    """The server's answer. ``prompt_tokens`` are counted once a request that evaluates its prompt once.
+
+    ``cached_tokens`` are those of the prompt that the server took from its cache. ``seconds`` is wall time,
+    waiting included. ``estimated`` says that the server did not tell every count and some were estimated.
+    """
 
     completions: tuple[Completion, ...]
     prompt_tokens: int
     cached_tokens: int = 0
     seconds: float = 0.0
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,13 @@ class Capabilities:
     context: int | None = None
     """Tokens that one request may hold (prompt and completion), where the server tells."""
     slots: int = 1
+    """Completions that the server works on at the same time, where it tells."""
+    streaming: bool = False
+    """Replies come token by token: a cancelled request's tokens are known, and its cost stops at once."""
+    top_k: bool = False
+    """``top_k`` and ``min_p`` are accepted."""
+    notes: tuple[str, ...] = ()
+    """What the server lacks and what is done instead, a sentence each."""
 
 
 class Client(Protocol):

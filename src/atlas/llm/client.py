@@ -1,0 +1,193 @@
+"""The client for every OpenAI-compatible server, the embedded engine included.
+
+    LLMError (atlas.errors)
+    ├── ServerUnreachable      no connection, a lost connection, or no answer in time
+    ├── AuthenticationFailed   the server wants an API key, or another one
+    ├── RequestRejected        the server refuses this request; sending it again is no use
+    ├── ContextExceeded        the prompt does not fit into the model's context; nothing was cut
+    ├── ServerFailed           the server's own failure, or too busy after several tries
+    └── BadReply               what came back is not a chat completion
+
+What is sent again: a request that met 429 or 503, after a pause; and, where a ``recover`` hook stands behind
+the server (an engine that can be restarted), a request whose connection was lost. Everything else fails at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from atlas.llm.errors import (
+    AuthenticationFailed,
+    BadReply,
+    ContextExceeded,
+    RequestRejected,
+    ServerFailed,
+    ServerUnreachable,
+)
+from atlas.llm.exchange import Discarded, exchange
+from atlas.llm.probe import probe
+from atlas.llm.transport import Busy, ConnectionLost, Transport
+from atlas.llm.types import Capabilities, Reply, Request
+from atlas.llm.wire import merged
+
+__all__ = [
+    "AuthenticationFailed",
+    "BadReply",
+    "ContextExceeded",
+    "OpenAIClient",
+    "RequestRejected",
+    "ServerFailed",
+    "ServerUnreachable",
+    "attach",
+]
+
+Recover = Callable[[], Awaitable[str]]
+"""Brings the server back (or finds it well) and returns its URL; raises ``EngineError`` when it gives up."""
+
+_BUSY_TRIES = 5
+_LOST_TRIES = 3
+_LONGEST_WAIT_S = 30.0
+
+
+class OpenAIClient:
+    """An attached server. Make one with ``attach``.
+
+    ``on_discarded``, where set, is told of tokens that were generated for nothing, so that they can be
+    counted; it knows them only where replies are streamed.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        capabilities: Capabilities,
+        *,
+        recover: Recover | None = None,
+        backoff_s: float = 0.5,
+    ) -> None:
+        self._transport = transport
+        self._capabilities = capabilities
+        self._recover = recover
+        self._backoff_s = backoff_s
+        self.on_discarded: Discarded | None = None
+
+    def __repr__(self) -> str:
+        return f"OpenAIClient({self._transport.base!r}, model={self._capabilities.model!r})"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server was seen to do."""
+        return self._capabilities
+
+    async def aclose(self) -> None:
+        """Close connections. Does not stop the server."""
+        await self._transport.aclose()
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer ``request`` with exactly ``request.n`` completions.
+
+        A server that cannot make several at once, or not so many, is sent several requests at the same time;
+        choice ``i`` is then drawn with ``seed + i``, as llama.cpp does it. Cancelling the task closes the
+        connections, upon which servers stop generating.
+
+        Raises:
+            LLMError: one of this module's errors.
+            EngineError: the engine behind ``recover`` could not be brought back.
+        """
+        start = time.monotonic()
+        at_once = self._at_once()
+        firsts = range(0, request.n, at_once)
+        if len(firsts) == 1:
+            return await self._part(request, 0, request.n)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._part(request, first, min(at_once, request.n - first)))
+                    for first in firsts
+                ]
+        except BaseExceptionGroup as failures:
+            # The group cancelled the others; the first failure speaks for all.
+            raise failures.exceptions[0] from None
+        return merged((task.result() for task in tasks), time.monotonic() - start)
+
+    def _at_once(self) -> int:
+        if not self._capabilities.n:
+            return 1
+        # llama.cpp refuses more choices than it has slots.
+        return self._capabilities.slots if self._capabilities.server == "llama.cpp" else 1 << 16
+
+    async def _part(self, request: Request, first: int, n: int) -> Reply:
+        """``n`` of the request's choices, ``first`` onwards, from one HTTP request, retried as allowed."""
+        busy = lost = 0
+        while True:
+            try:
+                return await self._fitted(request, first, n)
+            except Busy as e:
+                busy += 1
+                if busy == _BUSY_TRIES:
+                    raise
+                wait = self._backoff_s * 2 ** (busy - 1) if e.wait_s is None else e.wait_s
+                await asyncio.sleep(min(wait, _LONGEST_WAIT_S))
+            except ConnectionLost:
+                lost += 1
+                if self._recover is None or lost == _LOST_TRIES:
+                    raise
+                await asyncio.sleep(self._backoff_s * (lost - 1))
+                self._transport.move(await self._recover())
+
+    async def _fitted(self, request: Request, first: int, n: int) -> Reply:
+        try:
+            return await self._send(request, first, n)
+        except ContextExceeded as e:
+            # vLLM refuses where prompt and completion together exceed the context; llama.cpp ends such a
+            # completion with "length". Asking for what is left makes the two alike. The prompt is never cut.
+            if (
+                e.prompt_tokens is None
+                or e.limit is None
+                or not 0 < e.limit - e.prompt_tokens < request.max_tokens
+            ):
+                raise
+            return await self._send(replace(request, max_tokens=e.limit - e.prompt_tokens), first, n)
+
+    async def _send(self, request: Request, first: int, n: int) -> Reply:
+        seed = None if request.seed is None else request.seed + first
+        part = replace(request, n=n, seed=seed)
+        reply = await exchange(self._transport, part, self._capabilities, self.on_discarded)
+        if self._capabilities.context is not None and reply.prompt_tokens >= self._capabilities.context:
+            # A server that fills its whole context with the prompt has cut it (Ollama does so silently).
+            raise ContextExceeded(None, self._capabilities.context)
+        return reply
+
+
+async def attach(
+    url: str,
+    model: str | None = None,
+    api_key: str | None = None,
+    *,
+    timeout_s: float = 600.0,
+    backoff_s: float = 0.5,
+    recover: Recover | None = None,
+) -> OpenAIClient:
+    """Attach to the server at ``url`` and see what it can do.
+
+    Args:
+        url: ``http://host:port``, with or without ``/v1``, or a provider's own base path.
+        model: its name on the server; None takes the first of ``/v1/models``.
+        api_key: sent as a bearer token; never shown or stored.
+        timeout_s: how long the server may be silent before a request fails.
+        backoff_s: first pause before a request is sent again; it doubles with every try.
+        recover: brings the server back after a lost connection.
+
+    Raises:
+        UsageError: the URL is unusable, or a model must be named.
+        LLMError: the server is down, wants a key, or cannot answer a small chat request.
+    """
+    transport = Transport(url, api_key, timeout_s)
+    try:
+        capabilities = await probe(transport, model)
+    except BaseException:
+        await transport.aclose()
+        raise
+    return OpenAIClient(transport, capabilities, recover=recover, backoff_s=backoff_s)

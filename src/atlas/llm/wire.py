@@ -1,0 +1,228 @@
+"""The chat-completions wire format: a request's body, and a reply collected from JSON or server-sent events.
+
+Token counts of single choices are the hard part. With ``n`` above 1 OpenAI and vLLM report one sum over all
+choices, llama.cpp one choice's count (once in a JSON reply, once a choice in a stream, as ``timings``). A
+stream is therefore asked for wherever the server can, and what remains unknown is estimated and marked so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from atlas.llm.errors import BadReply
+from atlas.llm.types import Capabilities, Completion, FinishReason, Reply, Request
+
+_CHARACTERS_PER_TOKEN = 4
+"""For estimates only, where a server tells nothing."""
+
+
+class _Delta(BaseModel):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class _Choice(BaseModel):
+    index: int = Field(default=0, ge=0)
+    finish_reason: str | None = None
+    message: _Delta | None = None
+    delta: _Delta | None = None
+
+
+class _Cached(BaseModel):
+    cached_tokens: int | None = Field(default=None, ge=0)
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(default=0, ge=0)
+    completion_tokens: int | None = Field(default=None, ge=0)
+    prompt_tokens_details: _Cached | None = None
+
+
+class _Timings(BaseModel):
+    predicted_n: int = Field(ge=0)
+
+
+class _Body(BaseModel):
+    choices: list[_Choice] = Field(default_factory=list[_Choice])
+    usage: _Usage | None = None
+    timings: _Timings | None = None
+    error: Any = None
+
+
+class ErrorInReply(Exception):
+    """A stream that began well reports a failure; the argument is the whole document."""
+
+
+def request_body(request: Request, capabilities: Capabilities) -> dict[str, Any]:
+    """The JSON body of one HTTP request; what the server was seen to refuse is left out."""
+    sampling = request.sampling
+    body: dict[str, Any] = {
+        "model": capabilities.model,
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "max_tokens": request.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+    }
+    if request.n > 1:
+        body["n"] = request.n
+    if request.seed is not None and capabilities.seed:
+        body["seed"] = request.seed
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if capabilities.top_k:
+        # Sent even when off: llama.cpp's own defaults are top_k 40 and min_p 0.05.
+        body |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
+    if capabilities.streaming:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return body
+
+
+@dataclass(slots=True)
+class _Part:
+    """One choice while it grows."""
+
+    text: list[str] = field(default_factory=list[str])
+    reasoning: list[str] = field(default_factory=list[str])
+    finish: FinishReason | None = None
+    pieces: int = 0
+    tokens: int | None = None
+
+    @property
+    def estimate(self) -> int:
+        """Tokens, from the stream's pieces (about one each) or from the length."""
+        characters = sum(map(len, self.text)) + sum(map(len, self.reasoning))
+        return self.pieces or -(-characters // _CHARACTERS_PER_TOKEN)
+
+
+def _finish(reason: str) -> FinishReason:
+    if reason in ("stop", "length"):
+        return reason
+    raise BadReply(f"The server ended a completion for an unknown reason ({reason[:40]!r}).")
+
+
+class Collector:
+    """Builds a ``Reply`` from one JSON body or from the data of server-sent events, in order."""
+
+    def __init__(self, n: int) -> None:
+        self._parts = [_Part() for _ in range(n)]
+        self._usage: _Usage | None = None
+        self._last_finished = 0
+        self._counted_by_choice = False
+
+    def feed(self, data: bytes) -> None:
+        """Take one JSON document.
+
+        Raises:
+            BadReply: it is not a chat completion or chunk, or names a choice that was not asked for.
+            ErrorInReply: the server reports a failure in place of a chunk.
+        """
+        try:
+            body = _Body.model_validate_json(data)
+        except ValidationError as e:
+            first = e.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadReply(f"The server's reply is malformed: {where} {first['msg']}"[:200]) from None
+        if body.error is not None:
+            raise ErrorInReply(data)
+        for choice in body.choices:
+            self._choice(choice)
+        if body.timings is not None:
+            # llama.cpp: these belong to the choice of this chunk, or to the one that finished just before.
+            index = body.choices[0].index if body.choices else self._last_finished
+            self._count(index, body.timings, body.usage)
+        elif body.usage is not None:
+            self._usage = body.usage
+
+    def _choice(self, choice: _Choice) -> None:
+        if choice.index >= len(self._parts):
+            raise BadReply(f"The server answered with choice {choice.index} of {len(self._parts)}.")
+        part = self._parts[choice.index]
+        said = choice.message or choice.delta or _Delta()
+        reasoning = said.reasoning_content or said.reasoning or ""
+        if said.content or reasoning:
+            part.text.append(said.content or "")
+            part.reasoning.append(reasoning)
+            part.pieces += choice.message is None
+        if choice.finish_reason is not None:
+            part.finish = _finish(choice.finish_reason)
+            self._last_finished = choice.index
+
+    def _count(self, index: int, timings: _Timings, usage: _Usage | None) -> None:
+        self._parts[index].tokens = timings.predicted_n
+        self._counted_by_choice = True
+        if usage is not None and (index == 0 or self._usage is None):
+            # The first choice evaluates the prompt; the others copy its state.
+            self._usage = usage
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was generated so far."""
+        return all(part.pieces == 0 and part.finish is None for part in self._parts)
+
+    def reply(self, seconds: float) -> Reply:
+        """The whole reply.
+
+        Raises:
+            BadReply: a choice is missing or did not end.
+        """
+        missing = sum(part.finish is None for part in self._parts)
+        if missing:
+            raise BadReply(f"The server's reply lacks {missing} of {len(self._parts)} completions.")
+        return self._built(seconds)
+
+    def partial(self, seconds: float) -> Reply:
+        """What was generated before the request was cancelled or lost."""
+        for part in self._parts:
+            part.finish = part.finish or "cancelled"
+        return self._built(seconds)
+
+    def _built(self, seconds: float) -> Reply:
+        counts, estimated = self._counts()
+        usage = self._usage or _Usage()
+        cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
+        return Reply(
+            completions=tuple(
+                Completion("".join(p.text), p.finish or "stop", tokens, "".join(p.reasoning))
+                for p, tokens in zip(self._parts, counts, strict=True)
+            ),
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=cached or 0,
+            seconds=seconds,
+            estimated=estimated or self._usage is None,
+        )
+
+    def _counts(self) -> tuple[list[int], bool]:
+        """Tokens of every choice, and whether any is an estimate."""
+        total = self._usage.completion_tokens if self._usage else None
+        if self._counted_by_choice or total is None:
+            exact = all(part.tokens is not None for part in self._parts)
+            return [part.estimate if part.tokens is None else part.tokens for part in self._parts], not exact
+        if len(self._parts) == 1:
+            return [total], False
+        guesses = [part.estimate for part in self._parts]
+        return (guesses, False) if sum(guesses) == total else (_shares(total, guesses), True)
+
+
+def _shares(total: int, weights: list[int]) -> list[int]:
+    """``total`` divided in proportion to ``weights`` into whole numbers that add up to it."""
+    whole = sum(weights) or 1
+    ends = [total * sum(weights[: i + 1]) // whole for i in range(len(weights))]
+    ends[-1] = total
+    return [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def merged(replies: Iterable[Reply], seconds: float) -> Reply:
+    """One reply from several requests for the same prompt; each evaluated its prompt, so all are counted."""
+    parts = tuple(replies)
+    return Reply(
+        completions=tuple(c for r in parts for c in r.completions),
+        prompt_tokens=sum(r.prompt_tokens for r in parts),
+        cached_tokens=sum(r.cached_tokens for r in parts),
+        seconds=seconds,
+        estimated=any(r.estimated for r in parts),
+    )
