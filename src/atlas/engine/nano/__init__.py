@@ -1,0 +1,38 @@
+"""The model that ships inside the package: a test vehicle that knows one small world (see ``CARD.md``)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from atlas.errors import EngineError
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """Sampling and sizes that suit the shipped model, from its evaluation (``recommended.json``)."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+    context: int
+
+
+def model_path() -> Path:
+    """Where the shipped GGUF lies.
+
+    Raises:
+        EngineError: this installation has none.
+    """
+    path = _FOLDER / "nano.gguf"
+    if not path.is_file():
+        raise EngineError("the shipped model is missing from this installation: reinstall atlas-solver, or pass --model")
+    return path
+
+
+def recommended() -> Recommended:
+    """The shipped model's recommended settings."""
+    return Recommended(**json.loads((_FOLDER / "recommended.json").read_text()))

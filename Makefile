@@ -1,0 +1,44 @@
+# One command installs and shows what it does, one command checks everything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements.lock
+# uv is quicker where it is installed; pip does the same.
+ifneq ($(shell command -v uv 2>/dev/null),)
+INSTALL := uv pip install --python $(BIN)/python
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.PHONY: demo test types check format lock install
+
+demo: install
+	$(BIN)/atlas demo
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+types: install
+	$(BIN)/pyright
+
+check: test types
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Rewrites the lock file; needs uv.
+lock:
+	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 -o $(LOCK)
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: $(LOCK) pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("ATLAS needs Python 3.11 or newer: make PYTHON=python3.11 demo" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --require-hashes -r $(LOCK)
+	$(INSTALL) --no-deps --editable .
+	touch $@

@@ -1,0 +1,73 @@
+"""The suite of the shipped model's world: held-out compositions, function and stdin tasks, three difficulties.
+
+Difficulty is the number of steps (easy 2, medium 3, hard 4). A quarter of the problems shows no example, the rest
+two. Every problem has ``HIDDEN_TESTS`` hidden tests.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, Final
+
+from atlas.bench.world.kinds import Bounds, Kind
+from atlas.bench.world.pipeline import Pipeline, draw
+from atlas.bench.world.program import Style, program
+from atlas.bench.world.tasks import Task, draw_task
+from atlas.problem import Input, Problem
+
+DIFFICULTIES: Final = (("easy", 2), ("medium", 3), ("hard", 4))
+HIDDEN_TESTS: Final = 14
+VERSION: Final = 1
+
+
+class MadeProblem:
+    """A problem with what only its maker and the grader may know."""
+
+    def __init__(self, problem: Problem, tests: list[tuple[Input, Any]], reference: str) -> None:
+        self.problem = problem
+        self.tests = tests
+        self.reference = reference
+
+
+def make(seed: int, count: int) -> list[MadeProblem]:
+    """``count`` problems; the first n of a larger suite of the same seed are the same problems."""
+    rng = Random(f"smallworld-{VERSION}-{seed}")
+    seen: set[tuple[str, ...]] = set()
+    made: list[MadeProblem] = []
+    while len(made) < count:
+        index = len(made)
+        difficulty, length = DIFFICULTIES[index % len(DIFFICULTIES)]
+        pipeline = draw(rng, length, want_held_out=True)
+        if pipeline.names in seen:
+            continue
+        seen.add(pipeline.names)
+        made.append(_problem(pipeline, rng, index, seed, difficulty))
+    return made
+
+
+def _problem(pipeline: Pipeline, rng: Random, index: int, seed: int, difficulty: str) -> MadeProblem:
+    function = rng.random() < 0.6
+    task = draw_task(pipeline, rng, function=function)
+    shown = [] if rng.random() < 0.25 else _values(task, rng, 2, Bounds(items=(1, 6)))
+    tags = {
+        "difficulty": difficulty,
+        "kind": "function" if function else "stdin",
+        "examples": "with" if shown else "without",
+    }
+    problem = task.problem(f"smallworld-s{seed}-{index:04d}", shown, tags)
+    hidden = _values(task, rng, HIDDEN_TESTS, Bounds(items=(0 if function else 1, 9)), shown)
+    tests = [(task.as_input(v), task.as_output(pipeline.output(v))) for v in hidden]
+    return MadeProblem(problem, tests, program(task, Style.STEPS))
+
+
+def _values(task: Task, rng: Random, count: int, bounds: Bounds, without: list[Any] | None = None) -> list[Any]:
+    """Distinct inputs; at least two different outputs among them, so that no constant passes."""
+    while True:
+        values: list[Any] = []
+        while len(values) < count:
+            value = task.random_input(rng, bounds)
+            if value not in values and value not in (without or []):
+                values.append(value)
+        outputs = {repr(task.pipeline.output(v)) for v in values}
+        if len(outputs) > 1 or (count == 2 and task.pipeline.target is Kind.BOOL and rng.random() < 0.1):
+            return values

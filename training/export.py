@@ -1,0 +1,84 @@
+"""Write a checkpoint as an f16 GGUF that llama.cpp loads as a Llama model, tokenizer and chat template included.
+
+    python -m training.export --checkpoint training/out/model.pt --out src/atlas/engine/nano/nano.gguf
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+
+from training.model import Config
+from training.tokenizer import CHAT_TEMPLATE, SPECIALS
+
+
+def tensors(average: dict[str, torch.Tensor], config: Config) -> dict[str, np.ndarray]:
+    """llama.cpp's tensor names and values. ``output.weight`` is left out: the embeddings are tied."""
+    named = {"token_embd.weight": average["embed.weight"], "output_norm.weight": average["norm.weight"]}
+    for i in range(config.layers):
+        q, k, v = average[f"blocks.{i}.qkv.weight"].chunk(3, dim=0)
+        named |= {f"blk.{i}.attn_q.weight": q, f"blk.{i}.attn_k.weight": k, f"blk.{i}.attn_v.weight": v}
+        for part in ("attn_norm", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"):
+            named[f"blk.{i}.{part}.weight"] = average[f"blocks.{i}.{part}.weight"]
+    return {name: t.float().numpy() for name, t in named.items()}
+
+
+def write(out: Path, state: dict[str, Any], tokenizer: dict[str, Any]) -> None:
+    """Write the GGUF file."""
+    config = Config(**state["config"])
+    w = gguf.GGUFWriter(out, "llama")
+    w.add_name("ATLAS nano")
+    w.add_description("A test vehicle trained from scratch on one small world of generated problems.")
+    w.add_license("apache-2.0")
+    w.add_context_length(config.context)
+    w.add_embedding_length(config.width)
+    w.add_block_count(config.layers)
+    w.add_feed_forward_length(config.hidden)
+    w.add_head_count(config.heads)
+    w.add_head_count_kv(config.heads)
+    w.add_layer_norm_rms_eps(config.norm_eps)
+    w.add_rope_dimension_count(config.width // config.heads)
+    w.add_rope_freq_base(config.rope_base)
+    w.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    vocabulary = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].__getitem__)
+    tokens = vocabulary + [f"<|unused{i}|>" for i in range(config.vocabulary - len(vocabulary))]
+    kinds = [gguf.TokenType.CONTROL if t in SPECIALS else gguf.TokenType.NORMAL for t in vocabulary]
+    kinds += [gguf.TokenType.UNUSED] * (len(tokens) - len(vocabulary))
+    merges = [m if isinstance(m, str) else " ".join(m) for m in tokenizer["model"]["merges"]]
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("gpt-2")
+    w.add_token_list(tokens)
+    w.add_token_types(kinds)
+    w.add_token_merges(merges)
+    w.add_eos_token_id(SPECIALS.index("<|end|>"))
+    w.add_bos_token_id(SPECIALS.index("<|end|>"))
+    w.add_add_bos_token(False)
+    w.add_chat_template(CHAT_TEMPLATE)
+    for name, values in tensors(state["average"], config).items():
+        # llama.cpp wants norms in f32; matrices go to f16.
+        w.add_tensor(name, values.astype(np.float16) if values.ndim == 2 else values)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=Path("training/out/model.pt"))
+    parser.add_argument("--tokenizer", type=Path, default=Path("training/out/tokenizer.json"))
+    parser.add_argument("--out", type=Path, default=Path("src/atlas/engine/nano/nano.gguf"))
+    args = parser.parse_args()
+    state = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
+    write(args.out, state, json.loads(args.tokenizer.read_text()))
+    print(f"step {state['step']}: {args.out.stat().st_size / 1e6:.1f} MB in {args.out}")
+
+
+if __name__ == "__main__":
+    main()
