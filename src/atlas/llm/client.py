@@ -9,7 +9,7 @@
     └── BadReply               what came back is not a chat completion
 
 What is sent again: a request that met 429 or 503, after a pause; and, where a ``recover`` hook stands behind
-the server (an engine that can be restarted), a request whose connection was lost. Everything else fails at once.
+the server (an engine that can be restarted), a request whose connection was lost. All else fails at once.
 """
 
 from __future__ import annotations

@@ -1,0 +1,44 @@
+"""The embedded engine: llama.cpp's server inside a child process, through xllamacpp."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from atlas.engine.settings import Settings
+from atlas.engine.supervisor import Launch
+
+_CACHE_MIB = 64
+
+
+def plan(settings: Settings) -> Launch:
+    """One start of the embedded engine on a free port of its own choice."""
+    return Launch(
+        config={
+            "model": str(settings.model),
+            "alias": settings.model.stem,
+            "slots": settings.slots,
+            "context": settings.context,
+            "threads": settings.threads,
+            "cache_mib": _CACHE_MIB,
+            "api_key": settings.api_key,
+            "environment": {},
+        },
+        # Read when the OpenMP runtime is loaded. Threads that spin while another program needs their core cost
+        # nearly all speed.
+        environment={"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(settings.threads)},
+    )
+
+
+def engine_version() -> str:
+    """The installed xllamacpp."""
+    return f"xllamacpp {version('xllamacpp')}"
+
+
+def flags(settings: Settings) -> dict[str, object]:
+    """What decides speed and memory, for a run's manifest."""
+    return {
+        "n_parallel": settings.slots,
+        "n_ctx": settings.slots * settings.context,
+        "n_threads": settings.threads,
+        "cache_ram_mib": _CACHE_MIB,
+    }

@@ -1,0 +1,145 @@
+"""A bounded reader of GGUF headers, for files that nobody vouches for.
+
+Layout (GGUF version 2 and 3, little-endian): magic, version, tensor count, key count, the key-value pairs,
+one record for each tensor, padding, tensor data. Every count and length is checked before it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from atlas.engine.gguf_types import TENSOR_TYPES
+
+_MOST_KEYS = 1 << 16
+_MOST_TENSORS = 1 << 17
+_MOST_ITEMS = 1 << 23
+_LONGEST_NAME = 1 << 12
+_LONGEST_TEXT = 1 << 22
+_MOST_DIMENSIONS = 4
+_DEEPEST_ARRAY = 2
+
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+
+Scalar = int | float | bool | str
+
+
+class Malformed(ValueError):
+    """The bytes are no GGUF that could be loaded; the argument says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Scalar values by key, array lengths by key, and how many bytes the whole file must have."""
+
+    values: Mapping[str, Scalar]
+    lengths: Mapping[str, int]
+    needed_bytes: int
+
+
+def read_header(file: BinaryIO) -> Header:
+    """Read up to the first byte of tensor data.
+
+    Raises:
+        Malformed: it is not GGUF, is cut off, or holds an absurd count.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        raise Malformed("is empty")
+    if file.read(4) != b"GGUF":
+        raise Malformed("is not a GGUF file")
+    version = _number(file, "I")
+    if version not in (2, 3):
+        raise Malformed(
+            "is big-endian GGUF" if version in (2 << 24, 3 << 24) else f"is GGUF version {version}, not 2 or 3"
+        )
+    tensors = _count(_number(file, "Q"), _MOST_TENSORS, "tensors")
+    keys = _count(_number(file, "Q"), _MOST_KEYS, "keys")
+    values: dict[str, Scalar] = {}
+    lengths: dict[str, int] = {}
+    for _ in range(keys):
+        key = _text(file, _LONGEST_NAME)
+        kind = _number(file, "I")
+        if kind == _ARRAY:
+            lengths[key] = _skip_array(file, size, 0)
+        else:
+            values[key] = _text(file, _LONGEST_TEXT) if kind == _STRING else _scalar(file, kind)
+    alignment = values.get("general.alignment", 32)
+    if not isinstance(alignment, int) or not 0 < alignment <= 1 << 16:
+        raise Malformed("has an absurd alignment")
+    data = max((_tensor_end(file) for _ in range(tensors)), default=0)
+    start = -(-file.tell() // alignment) * alignment
+    return Header(values, lengths, start + data)
+
+
+def _tensor_end(file: BinaryIO) -> int:
+    """One tensor's record; where its data ends, counted from the start of all tensor data."""
+    name = _text(file, _LONGEST_NAME)
+    dimensions = _count(_number(file, "I"), _MOST_DIMENSIONS, "dimensions of a tensor")
+    elements = 1
+    for _ in range(dimensions):
+        elements *= _number(file, "Q")
+    kind, offset = _number(file, "I"), _number(file, "Q")
+    if kind not in TENSOR_TYPES:
+        return offset  # newer than this table; whether it can be loaded is for llama.cpp to say
+    block, block_bytes = TENSOR_TYPES[kind]
+    if elements % block:
+        raise Malformed(f"holds a tensor of an impossible shape ({name[:60]!r})")
+    return offset + elements // block * block_bytes
+
+
+def _read(file: BinaryIO, count: int) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise Malformed("is cut off in its header")
+    return data
+
+
+def _number(file: BinaryIO, form: str) -> int:
+    return int(struct.unpack("<" + form, _read(file, struct.calcsize(form)))[0])
+
+
+def _scalar(file: BinaryIO, kind: int) -> Scalar:
+    form = _SCALARS.get(kind)
+    if form is None:
+        raise Malformed(f"holds a value of an unknown type ({kind})")
+    return struct.unpack("<" + form, _read(file, struct.calcsize(form)))[0]
+
+
+def _text(file: BinaryIO, longest: int) -> str:
+    length = _count(_number(file, "Q"), longest, "bytes in one text")
+    return _read(file, length).decode("utf-8", "replace")
+
+
+def _count(count: int, most: int, what: str) -> int:
+    if count > most:
+        raise Malformed(f"claims {count} {what}")
+    return count
+
+
+def _skip_array(file: BinaryIO, size: int, depth: int) -> int:
+    """Go past an array; its length."""
+    kind = _number(file, "I")
+    length = _count(_number(file, "Q"), _MOST_ITEMS, "items in one array")
+    if kind == _STRING:
+        for _ in range(length):
+            _skip(file, _count(_number(file, "Q"), _LONGEST_TEXT, "bytes in one text"), size)
+    elif kind == _ARRAY:
+        if depth == _DEEPEST_ARRAY:
+            raise Malformed("nests arrays too deeply")
+        for _ in range(length):
+            _skip_array(file, size, depth + 1)
+    elif kind in _SCALARS:
+        _skip(file, length * struct.calcsize(_SCALARS[kind]), size)
+    else:
+        raise Malformed(f"holds a value of an unknown type ({kind})")
+    return length
+
+
+def _skip(file: BinaryIO, count: int, size: int) -> None:
+    if file.seek(count, os.SEEK_CUR) > size:
+        raise Malformed("is cut off in its header")

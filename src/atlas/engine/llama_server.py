@@ -1,0 +1,94 @@
+"""The user's own ``llama-server``: found, asked for its version and devices, started with a model file."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass
+
+from atlas.engine.settings import Settings
+from atlas.engine.supervisor import Launch
+from atlas.errors import EngineError, UsageError
+
+_ASK_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaServer:
+    """An executable, its version, and the GPUs that it sees."""
+
+    path: str
+    version: str
+    gpus: tuple[str, ...]
+
+
+def find() -> str | None:
+    """Path of ``llama-server``: ``ATLAS_LLAMA_SERVER`` if set, else from PATH, else None.
+
+    Raises:
+        UsageError: ``ATLAS_LLAMA_SERVER`` names no executable.
+    """
+    named = os.environ.get("ATLAS_LLAMA_SERVER")
+    path = shutil.which(named or "llama-server")
+    if named and path is None:
+        raise UsageError(f"ATLAS_LLAMA_SERVER names no executable file: {named}")
+    return path
+
+
+def inspect(path: str) -> LlamaServer:
+    """Ask the executable for its version and devices.
+
+    Raises:
+        EngineError: it cannot be run, or does not end.
+    """
+
+    def ask(flag: str) -> str:
+        try:
+            done = subprocess.run(
+                [path, flag],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_ASK_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as e:
+            raise EngineError(f"{path} {flag} does not run ({type(e).__name__}): is it a llama-server?") from None
+        return done.stdout + done.stderr
+
+    version = re.search(r"version: (.{1,60})", ask("--version"))
+    # "  CUDA0: NVIDIA H200 (143771 MiB, 143000 MiB free)"; BLAS and CPU lines are no GPUs.
+    devices = re.findall(r"^\s+((?:CUDA|ROCm|HIP|Vulkan|SYCL|Metal|MUSA)\d*): ", ask("--list-devices"), re.MULTILINE)
+    return LlamaServer(path, f"llama-server {version[1].strip() if version else 'unknown'}", tuple(devices))
+
+
+def flags(settings: Settings) -> list[str]:
+    """Command-line flags, the model, the address and the key apart.
+
+    ``-np`` divides ``-c`` over the slots. The port is always given, as the default is not stable.
+    """
+    return [
+        *("-np", str(settings.slots), "-c", str(settings.slots * settings.context)),
+        *("--threads", str(settings.threads), "--jinja", "--metrics"),
+    ]
+
+
+def plan(path: str, settings: Settings) -> Launch:
+    """One start on a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = ["--host", "127.0.0.1", "--port", str(port), "--alias", settings.model.stem]
+    return Launch(
+        config={
+            "exec": [path, "--model", str(settings.model), *address, *flags(settings)],
+            # In the environment, as arguments can be read by every user of the machine.
+            "environment": {"LLAMA_API_KEY": settings.api_key},
+        },
+        environment={"OMP_WAIT_POLICY": "passive"},
+        url=f"http://127.0.0.1:{port}",
+    )

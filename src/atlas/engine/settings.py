@@ -1,0 +1,18 @@
+"""What every kind of engine is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``slots`` completions at a time with ``context`` tokens each, on ``threads`` CPU threads."""
+
+    model: Path
+    slots: int
+    context: int
+    threads: int
+    api_key: str = field(repr=False)
+    """Random for every engine, so that no other program of this machine can use or disturb it."""
