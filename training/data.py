@@ -1,6 +1,6 @@
 """Write tokenized training samples to one ``.npz`` file.
 
-    python -m training.data --tokens 20000000 --out training/out/data.npz
+python -m training.data --tokens 20000000 --out training/out/data.npz
 """
 
 from __future__ import annotations

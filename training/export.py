@@ -1,6 +1,6 @@
 """Write a checkpoint as an f16 GGUF that llama.cpp loads as a Llama model, tokenizer and chat template included.
 
-    python -m training.export --checkpoint training/out/model.pt --out src/atlas/engine/nano/nano.gguf
+python -m training.export --checkpoint training/out/model.pt --out src/atlas/engine/nano/nano.gguf
 """
 
 from __future__ import annotations

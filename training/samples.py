@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -94,9 +95,7 @@ def _expected(task: Task, values: list[Any]) -> str:
         return "\n".join(
             f"{_trace(task, v)}\n{_fence(task.as_output(task.pipeline.output(v)), 'text')}" for v in values
         )
-    lines = [
-        f"# {_trace(task, v)}\nassert {task.function}({v!r}) == {task.pipeline.output(v)!r}" for v in values
-    ]
+    lines = [f"# {_trace(task, v)}\nassert {task.function}({v!r}) == {task.pipeline.output(v)!r}" for v in values]
     return _fence("\n".join(lines))
 
 
@@ -142,7 +141,7 @@ def run(code: str, task: Task, value: Any) -> str:
 
 
 def _mutant(pipeline: Pipeline, rng: Random) -> Pipeline | None:
-    """The pipeline with one thing wrong: another step of the same types, another parameter, one lost or added or swapped."""
+    """The pipeline with one thing wrong: a step exchanged, lost, added or swapped, or another parameter."""
     steps, at = list(pipeline.steps), rng.randrange(len(pipeline.steps))
     step, way = steps[at], rng.random()
     same = [
@@ -165,9 +164,7 @@ def _mutant(pipeline: Pipeline, rng: Random) -> Pipeline | None:
         choices = [p for p in all_steps().values() if p.source is p.target is step.primitive.source]
         extra = rng.choice(choices or same)
         steps.insert(at, Step(extra, extra.draw(rng)))
-    kinds_fit = all(
-        a.primitive.target is b.primitive.source for a, b in zip(steps, steps[1:], strict=False)
-    )
+    kinds_fit = all(a.primitive.target is b.primitive.source for a, b in itertools.pairwise(steps))
     mutant = Pipeline(tuple(steps))
     fits = kinds_fit and mutant.source is pipeline.source and mutant.target is pipeline.target
     return mutant if fits else None

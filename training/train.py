@@ -70,7 +70,9 @@ class Trainer:
         matrices = [p for p in self.model.blocks.parameters() if p.ndim == 2]
         rest = [p for n, p in self.model.named_parameters() if p.ndim < 2 or n.startswith("embed")]
         self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(matrices, lr=args.muon_lr, momentum=0.95, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.Muon(
+                matrices, lr=args.muon_lr, momentum=0.95, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+            ),
             torch.optim.AdamW(rest, lr=args.adam_lr, betas=(0.9, 0.98), weight_decay=0.0),
         ]
         self.base = [g["lr"] for o in self.optimizers for g in o.param_groups]

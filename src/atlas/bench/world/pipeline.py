@@ -74,7 +74,7 @@ def compiled(name: str, params: tuple[tuple[str, Any], ...]) -> Callable[[Any], 
     step = Step(all_steps()[name], dict(params))
     body = "\n    ".join([*step.lines("v", "r"), "return r"])
     scope: dict[str, Any] = {}
-    exec(f"def run(v):\n    {body}", scope)  # noqa: S102
+    exec(f"def run(v):\n    {body}", scope)
     return scope["run"]
 
 

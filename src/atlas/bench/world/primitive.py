@@ -87,7 +87,7 @@ class Step:
         """The step as statements that set ``result``; ``loop`` spells map and filter over lists out."""
         p, item = self.primitive, ITEM.get(self.primitive.source, "x")
         if p.form is Form.BLOCK:
-            return self.core(v=value, o="out").split("\n") + [f"{result} = out"]
+            return [*self.core(v=value, o="out").split("\n"), f"{result} = out"]
         if loop and p.form in (Form.MAP, Form.FILTER) and p.target is not Kind.TEXT:
             head = ["out = []", f"for {item} in {value}:"]
             if p.form is Form.FILTER:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from atlas.bench.world.kinds import Bounds, Kind, random_value
 from atlas.bench.world.pipeline import Pipeline
@@ -27,7 +27,10 @@ _NOUNS: Final[Mapping[Kind, str]] = {
 _INPUTS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.INT: ("The input is one integer.", "One line holds an integer."),
     Kind.TEXT: ("The input is one line of text.", "One line holds a text."),
-    Kind.INTS: ("The input is one line of integers separated by spaces.", "One line holds integers separated by spaces."),
+    Kind.INTS: (
+        "The input is one line of integers separated by spaces.",
+        "One line holds integers separated by spaces.",
+    ),
     Kind.WORDS: ("The input is one line of words separated by spaces.", "One line holds words separated by spaces."),
 }
 _COUNTED: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -37,8 +40,14 @@ _COUNTED: Final[Mapping[Kind, tuple[str, ...]]] = {
 _OUTPUTS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.INT: ("Print the result.", "Print the resulting number."),
     Kind.TEXT: ("Print the result.", "Print the resulting text."),
-    Kind.INTS: ("Print the resulting numbers separated by spaces.", "Print the result on one line, separated by spaces."),
-    Kind.WORDS: ("Print the resulting words separated by spaces.", "Print the result on one line, separated by spaces."),
+    Kind.INTS: (
+        "Print the resulting numbers separated by spaces.",
+        "Print the result on one line, separated by spaces.",
+    ),
+    Kind.WORDS: (
+        "Print the resulting words separated by spaces.",
+        "Print the result on one line, separated by spaces.",
+    ),
     Kind.BOOL: ("Print Yes or No.", "Print Yes if so, else No."),
 }
 
@@ -66,15 +75,14 @@ class Task:
             return value
         if isinstance(value, bool):
             return "Yes\n" if value else "No\n"
-        return (" ".join(str(v) for v in value) if isinstance(value, list) else str(value)) + "\n"
+        return f"{_spaced(value)}\n"
 
     def _input_text(self, value: Any) -> str:
-        if not isinstance(value, list):
-            return f"{value}\n"
-        if self.counted and self.pipeline.source is Kind.WORDS:
+        if not self.counted:
+            return f"{_spaced(value)}\n"
+        if self.pipeline.source is Kind.WORDS:
             return "".join(f"{line}\n" for line in [len(value), *value])
-        line = " ".join(str(v) for v in value)
-        return f"{len(value)}\n{line}\n" if self.counted else f"{line}\n"
+        return f"{len(value)}\n{_spaced(value)}\n"
 
     def random_input(self, rng: Random, bounds: Bounds | None = None) -> Any:
         """A random value of the source type whose whole trace stays in bounds."""
@@ -101,6 +109,13 @@ class Task:
             raise ValueError("a stdin task has no signature")
         parameter = Parameter(self.variable, self.pipeline.source.value)
         return Signature(self.function, (parameter,), self.pipeline.target.value)
+
+
+def _spaced(value: Any) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    items = cast("list[int] | list[str]", value)
+    return " ".join(str(v) for v in items)
 
 
 def draw_task(pipeline: Pipeline, rng: Random, *, function: bool) -> Task:

@@ -29,7 +29,9 @@ def model_path() -> Path:
     """
     path = _FOLDER / "nano.gguf"
     if not path.is_file():
-        raise EngineError("the shipped model is missing from this installation: reinstall atlas-solver, or pass --model")
+        raise EngineError(
+            "the shipped model is missing from this installation: reinstall atlas-solver, or pass --model"
+        )
     return path
 
 

@@ -1,0 +1,121 @@
+"""Reads a statement that a person typed or pasted into a Problem: signature and examples are found in the text.
+
+A ``def name(...)`` makes it a function problem; otherwise it is a program that reads standard input. What was
+recognised is taken out of the statement, because every request shows it in its own place.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Final
+
+from atlas.errors import UsageError
+from atlas.problem import Call, Example, FunctionProblem, Parameter, Problem, Signature, Stdin, StdinProblem
+
+MAX_CHARACTERS: Final = 100_000
+
+_DEF = re.compile(r"(?:^|(?<=\s)|(?<=`))def\s+\w+\s*\([^()\n]*\)(?:\s*->\s*[^:\n`]+)?\s*:?")
+_LABEL = re.compile(r"^\s*(?:function )?signature\s*:?\s*$", re.IGNORECASE | re.MULTILINE)
+_HEADING = re.compile(r"^\s*(?:some )?examples?(?: cases?)?\s*:?\s*$", re.IGNORECASE)
+_LEAD = re.compile(r"^\s*(?:[-*]\s+|>>>\s*|assert\s+)?`?")
+_BLOCK = re.compile(
+    r"^[ \t]*(?:sample |example )?input[ \t]*\d*[ \t]*:[ \t]*\n(?P<input>.*?)\n"
+    r"[ \t]*(?:sample |example )?output[ \t]*\d*[ \t]*:[ \t]*\n(?P<output>.*?)"
+    r"(?=\n[ \t]*\n|\n[ \t]*(?:sample |example )?input|\Z)",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
+
+
+def read_statement(text: str, *, id: str = "problem") -> Problem:
+    """The problem that ``text`` states.
+
+    Raises:
+        UsageError: it is empty, far too long, or its signature cannot be read.
+    """
+    text = text.strip()
+    if not text:
+        raise UsageError("The statement is empty: say what the program should do.")
+    if len(text) > MAX_CHARACTERS:
+        raise UsageError(f"The statement has {len(text)} characters; at most {MAX_CHARACTERS} are taken.")
+    found = _DEF.search(text)
+    if found is None:
+        return _stdin(text, id)
+    signature = read_signature(found.group())
+    before = re.sub(r"signature:\s*$", "", text[: found.start()], flags=re.IGNORECASE)
+    text = _LABEL.sub("", before + text[found.end() :])
+    statement, examples = _take_examples(text, signature.name)
+    if not statement:
+        raise UsageError("The statement has a signature but says nothing: say what the function should do.")
+    return FunctionProblem(id, statement, signature, tuple(examples))
+
+
+def read_signature(source: str) -> Signature:
+    """A signature from its ``def`` line.
+
+    Raises:
+        UsageError: it is not valid Python, or takes anything but plain positional parameters.
+    """
+    try:
+        node = ast.parse(source.strip().rstrip(":") + ": ...").body[0]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"The signature cannot be read as Python: {source.strip()[:100]}") from error
+    if not isinstance(node, ast.FunctionDef):
+        raise UsageError(f"The signature is not a function: {source.strip()[:100]}")
+    if node.args.vararg or node.args.kwarg or node.args.kwonlyargs:
+        raise UsageError("Only plain positional parameters can be tested: write the signature without * and **.")
+    parameters = [
+        Parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "")
+        for a in (*node.args.posonlyargs, *node.args.args)
+    ]
+    return Signature(node.name, tuple(parameters), ast.unparse(node.returns) if node.returns else "")
+
+
+def _stdin(text: str, id: str) -> StdinProblem:
+    examples = tuple(
+        Example(Stdin(m["input"].strip("\n") + "\n"), m["output"].strip("\n") + "\n") for m in _BLOCK.finditer(text)
+    )
+    lines = _BLOCK.sub("", text).split("\n") if examples else text.split("\n")
+    statement = "\n".join(line for line in lines if not (examples and _HEADING.match(line))).strip()
+    return StdinProblem(id, statement or text, examples)
+
+
+def _take_examples(text: str, name: str) -> tuple[str, list[Example]]:
+    kept: list[str] = []
+    examples: list[Example] = []
+    lines = text.split("\n")
+    skip = False
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if skip:
+            skip = False
+            continue
+        example = _example(line, name)
+        if example is None and line.lstrip().startswith(">>>"):  # a doctest: the value stands on the next line
+            example = _example(f"{line} == {following.strip()}", name)
+            skip = example is not None
+        if example is None:
+            kept.append(line)
+        else:
+            examples.append(example)
+    if examples:
+        kept = [line for line in kept if not _HEADING.match(line)]
+    return "\n".join(kept).strip(), examples
+
+
+def _example(line: str, name: str) -> Example | None:
+    """``name(args) == value`` (also ``->``, ``=>``, ``returns``) in literals; None for any other line."""
+    source = _LEAD.sub("", line).strip().rstrip("`.,;")
+    if not source.startswith(f"{name}("):
+        return None
+    source = re.sub(r"\)\s*(?:->|=>|returns)\s*", ") == ", source, count=1)
+    try:
+        node = ast.parse(source, mode="eval").body
+        if not (isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.Is)):
+            return None
+        call = node.left
+        if not isinstance(call, ast.Call) or call.keywords:
+            return None
+        args = tuple(ast.literal_eval(a) for a in call.args)
+        return Example(Call(args), ast.literal_eval(node.comparators[0]))
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return None
