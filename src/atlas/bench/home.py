@@ -56,7 +56,7 @@ def check_name(name: str) -> str:
     """
     if not _NAME.match(name):
         raise UsageError(
-            f"A suite's name has only lower-case letters, digits, '.', '_' and '-', not {name!r}; choose another."
+            f"A suite's name has lower-case letters, digits, '.', '_' and '-', not {name!r}; choose another."
         )
     return name
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -14,20 +13,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from atlas.errors import UsageError
+from atlas.store.tape import canonical
 
 MAX_LINE = 64 << 20
 """Bytes one line of a data file may have; longer means that it is no file of ours."""
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-def canonical(data: Any) -> str:
-    """The one JSON text of ``data``: sorted keys, no spaces, ASCII, no NaN.
-
-    Raises:
-        ValueError: ``data`` is no JSON.
-    """
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def write_atomically(path: Path, text: str) -> None:

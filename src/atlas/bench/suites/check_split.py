@@ -1,8 +1,8 @@
 """Split the source of a ``check(candidate)`` function into hidden tests, where that is exact.
 
-It is exact when every statement is ``assert candidate(literals) == literal`` (or asserts a true constant):
-then inputs can be run without the expected values anywhere near, and outputs compared outside. Any other check
-is left whole, to be run in a box of its own with a proxy for the candidate.
+It is exact when every statement is ``assert candidate(literals) == literal`` (or asserts a true
+constant): then inputs can be run without the expected values anywhere near, and outputs compared outside.
+Any other check is left whole, to be run in a box of its own with a proxy for the candidate.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def row_problem(row: ProblemRow) -> Problem:
     """
     examples = tuple(Example(row_input(e.input), decode(e.output)) for e in row.examples)
     wanted = Stdin if row.kind == "stdin" else Call
-    if not all(isinstance(e.input, wanted) for e in examples):
+    if any(type(e.input) is not wanted for e in examples):
         raise ValueError(f"an example of {row.id} is not of kind {row.kind}")
     if row.kind == "stdin":
         if row.signature is not None or row.prelude:

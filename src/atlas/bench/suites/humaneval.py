@@ -1,9 +1,9 @@
 """HumanEval and files of its format (arXiv 2107.03374).
 
-Fields: ``task_id, prompt, entry_point, canonical_solution, test``. The prompt is Python source that ends in the
-function to write. It is split into what a person would be told: statement (docstring), signature, prelude (all
-that stands before the function) and the examples that the docstring shows as doctests with literal values.
-Hidden tests and the canonical solution go to the key store.
+Fields: ``task_id, prompt, entry_point, canonical_solution, test``. The prompt is Python source that ends
+in the function to write. It is split into what a person would be told: statement (docstring), signature,
+prelude (all that stands before the function) and the examples that the docstring shows as doctests with
+literal values. Hidden tests and the canonical solution go to the key store.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atlas.bench.home import SuitePaths
-from atlas.bench.jsonl import canonical, read_model, read_models, sha256, write_atomically, write_lines
+from atlas.bench.jsonl import read_model, read_models, sha256, write_atomically, write_lines
 from atlas.bench.suites.codec import ProblemRow, Row, problem_row, row_problem
 from atlas.errors import UsageError
 from atlas.problem import Problem
+from atlas.store.tape import canonical
 
 
 class SuiteRow(Row):
