@@ -1,0 +1,73 @@
+"""The ``atlas`` command. Subcommands are imported when they are called, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from atlas import __version__
+
+# name -> (module, one line of help)
+_COMMANDS: Final = {
+    "demo": ("atlas.cli.demo", "Solve unseen problems with the shipped model and show what searching adds."),
+    "solve": ("atlas.cli.solve", "Solve one problem: a statement, a file, or - for standard input."),
+    "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand's module only when that subcommand is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{cmd_name} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: atlas demo",
+)
+@click.version_option(__version__, prog_name="atlas")
+def cli() -> None:
+    """ATLAS makes a small local model verify its own programs before it hands one over."""
+
+
+def main() -> None:
+    """Entry point: errors a user can meet are one sentence and exit status 2; Ctrl-C is 130."""
+    from atlas.errors import AtlasError  # noqa: PLC0415  (the only import that --help does not need)
+
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        status = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = 2
+    except AtlasError as error:
+        click.echo(f"atlas: {error}", err=True)
+        status = 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("atlas: interrupted", err=True)
+        status = 130
+    except BrokenPipeError:  # the reader (head, less) has left
+        sys.stderr.close()
+        status = 141
+    sys.exit(status if isinstance(status, int) else 0)

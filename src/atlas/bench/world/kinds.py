@@ -22,70 +22,13 @@ MAX_INT: Final = 10**7
 MAX_ITEMS: Final = 24
 MAX_TEXT: Final = 60
 
-WORDS: Final = [
-    "apple",
-    "banana",
-    "cherry",
-    "date",
-    "elder",
-    "fig",
-    "grape",
-    "lemon",
-    "mango",
-    "olive",
-    "peach",
-    "plum",
-    "quince",
-    "river",
-    "stone",
-    "tree",
-    "cloud",
-    "rain",
-    "snow",
-    "wind",
-    "fire",
-    "lake",
-    "hill",
-    "moon",
-    "star",
-    "sun",
-    "day",
-    "night",
-    "gold",
-    "iron",
-    "tin",
-    "oak",
-    "ash",
-    "elm",
-    "fox",
-    "owl",
-    "bee",
-    "cat",
-    "dog",
-    "hen",
-    "rat",
-    "ant",
-    "level",
-    "noon",
-    "radar",
-    "kayak",
-    "civic",
-    "aba",
-    "ox",
-    "a",
-    "I",
-    "on",
-    "Up",
-    "Red",
-    "Blue",
-    "Green",
-    "abc",
-    "xyz",
-    "zoo",
-    "mamma",
-    "see",
-    "book",
-]
+WORDS: Final = tuple(
+    """
+    apple banana cherry date elder fig grape lemon mango olive peach plum quince river stone tree cloud
+    rain snow wind fire lake hill moon star sun day night gold iron tin oak ash elm fox owl bee cat dog
+    hen rat ant level noon radar kayak civic aba ox a I on Up Red Blue Green abc xyz zoo mamma see book
+    """.split()
+)
 
 
 @dataclass(frozen=True, slots=True)
