@@ -104,8 +104,7 @@ class OpenAIClient:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._part(request, first, min(at_once, request.n - first)))
-                    for first in firsts
+                    group.create_task(self._part(request, first, min(at_once, request.n - first))) for first in firsts
                 ]
         except BaseExceptionGroup as failures:
             # The group cancelled the others; the first failure speaks for all.
@@ -143,11 +142,7 @@ class OpenAIClient:
         except ContextExceeded as e:
             # vLLM refuses where prompt and completion together exceed the context; llama.cpp ends such a
             # completion with "length". Asking for what is left makes the two alike. The prompt is never cut.
-            if (
-                e.prompt_tokens is None
-                or e.limit is None
-                or not 0 < e.limit - e.prompt_tokens < request.max_tokens
-            ):
+            if e.prompt_tokens is None or e.limit is None or not 0 < e.limit - e.prompt_tokens < request.max_tokens:
                 raise
             return await self._send(replace(request, max_tokens=e.limit - e.prompt_tokens), first, n)
 

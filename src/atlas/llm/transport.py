@@ -58,9 +58,7 @@ def api_base(url: str) -> str:
     if not usable:
         raise UsageError("The endpoint is not a URL such as http://127.0.0.1:8080.")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError(
-            "The endpoint's URL may hold no password and no query: give the key in ATLAS_API_KEY."
-        )
+        raise UsageError("The endpoint's URL may hold no password and no query: give the key in ATLAS_API_KEY.")
     path = parts.path.rstrip("/") or "/v1"
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
@@ -203,9 +201,7 @@ def _context_exceeded(fields: Mapping[str, Any], said: str) -> ContextExceeded |
     if fields.get("code") != "context_length_exceeded" and "maximum context length" not in said:
         return None
     limit = re.search(r"maximum context length is (\d{1,9})", said)
-    prompt = re.search(r"\((\d{1,9}) in the (?:messages|prompt)", said) or re.search(
-        r"(\d{1,9}) input tokens", said
-    )
+    prompt = re.search(r"\((\d{1,9}) in the (?:messages|prompt)", said) or re.search(r"(\d{1,9}) input tokens", said)
     return ContextExceeded(int(prompt[1]) if prompt else None, int(limit[1]) if limit else None)
 
 
