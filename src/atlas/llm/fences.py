@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 LONGEST_REPLY = 1 << 20
 """Characters of a reply that are looked at."""
+_MOST_BLOCKS = 256
 
 # Prose may stand in front of an opening fence; an info string holds no backtick.
-_OPEN = re.compile(r"^(?P<before>[^`~]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`~]*)$")
+_OPEN = re.compile(r"^(?P<before>[^`~]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`~]*)$")
 _INLINE = re.compile(r"^\s*```(?P<body>[^`\n]+)```\s*$")
 
 
@@ -29,7 +30,7 @@ def answer(text: str) -> str:
 
 
 def blocks(text: str) -> tuple[Block, ...]:
-    """All fenced blocks of ``answer(text)`` in order."""
+    """The fenced blocks of ``answer(text)`` in order, at most 256."""
     found: list[Block] = []
     fence, info, indent, lines = "", "", 0, list[str]()
 
@@ -37,6 +38,8 @@ def blocks(text: str) -> tuple[Block, ...]:
         found.append(Block(info, "\n".join(lines), closed))
 
     for line in answer(text).split("\n"):
+        if len(found) == _MOST_BLOCKS:
+            return tuple(found)
         opened = _OPEN.match(line)
         if not fence:
             if inline := _INLINE.match(line):
