@@ -1,0 +1,93 @@
+"""The generated world: programs mean what the pipeline means, and the split holds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from random import Random
+from typing import Any
+
+import pytest
+
+from atlas.bench.suites.smallworld import HIDDEN_TESTS, make
+from atlas.bench.world.kinds import Kind, in_bounds, random_value
+from atlas.bench.world.pipeline import Pipeline, draw, held_out
+from atlas.bench.world.primitive import Step
+from atlas.bench.world.program import Style, program
+from atlas.bench.world.steps import all_steps
+from atlas.bench.world.tasks import Task, draw_task
+from atlas.problem import Call, FunctionProblem, Stdin
+
+
+def run_own_program(code: str, task: Task, value: Any) -> Any:
+    """Our own generated text, so it runs in-process."""
+    given = task.as_input(value)
+    if isinstance(given, Call):
+        scope: dict[str, Any] = {}
+        exec(code, scope)
+        return scope[task.function](*given.args)
+    lines, out = iter(given.text.split("\n")), io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(code, {"input": lambda: next(lines)})
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("style", list(Style))
+@pytest.mark.parametrize("function", [True, False], ids=["function", "stdin"])
+def test_every_style_of_program_computes_what_the_pipeline_does(style: Style, function: bool) -> None:
+    rng = Random(f"{style}{function}")
+    for _ in range(60):
+        task = draw_task(draw(rng, rng.randint(1, 4)), rng, function=function)
+        code = program(task, style)
+        for _ in range(3):
+            value = task.random_input(rng)
+            want = task.as_output(task.pipeline.output(value))
+            got = run_own_program(code, task, value)
+            assert (got == want and type(got) is type(want)) if function else got.split() == want.split(), code
+
+
+@pytest.mark.parametrize("name", list(all_steps()))
+def test_every_step_runs_on_random_values_and_says_so_in_several_ways(name: str) -> None:
+    rng, primitive = Random(name), all_steps()[name]
+    assert len(set(primitive.phrases)) >= 2
+    step = Step(primitive, primitive.draw(rng))
+    assert "$" not in step.phrase(rng)
+    outputs = [
+        trace[1]
+        for value in (random_value(primitive.source, rng) for _ in range(60))
+        if (trace := Pipeline((step,)).trace(value))
+    ]
+    kinds = {Kind.INT: int, Kind.TEXT: str, Kind.BOOL: bool, Kind.INTS: list, Kind.WORDS: list}
+    assert {type(o) for o in outputs} == {kinds[primitive.target]}
+    assert len({repr(o) for o in outputs}) > 1
+
+
+def test_about_a_fifth_of_the_compositions_is_held_out_and_no_single_step() -> None:
+    names = list(all_steps())
+    assert not any(held_out([n]) for n in names)
+    share = sum(held_out([a, b]) for a in names for b in names) / len(names) ** 2
+    assert 0.17 < share < 0.23
+
+
+def test_the_suite_is_held_out_reproducible_and_a_prefix_of_a_larger_one() -> None:
+    made, again, other = make(3, 30), make(3, 40), make(4, 30)
+    assert [m.problem for m in made] == [m.problem for m in again][:30]
+    assert [m.tests for m in made] == [m.tests for m in again][:30]
+    assert made[0].problem.statement != other[0].problem.statement
+
+
+def test_hidden_tests_are_apart_from_the_examples_and_tell_constants_apart() -> None:
+    for made in make(5, 60):
+        inputs = [i for i, _ in made.tests]
+        assert len(inputs) == HIDDEN_TESTS
+        assert all(i not in inputs for i in (e.input for e in made.problem.examples))
+        assert len({repr(o) for _, o in made.tests}) > 1
+        assert (len(made.problem.examples) == 2) == (made.problem.tags["examples"] == "with")
+        assert isinstance(inputs[0], Call if isinstance(made.problem, FunctionProblem) else Stdin)
+
+
+def test_bounds_reject_what_is_too_large() -> None:
+    assert in_bounds([1, 2])
+    assert not in_bounds(10**8)
+    assert not in_bounds([0] * 100)
+    assert not in_bounds("x" * 100)
