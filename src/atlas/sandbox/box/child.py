@@ -1,0 +1,109 @@
+"""The process of one execution: it confines itself for good, tells the zygote so, and only then reads the
+program.
+"""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import os
+import resource
+import signal
+from dataclasses import dataclass
+from typing import NoReturn
+
+from atlas.sandbox.box import kernel, landlock, roles, seccomp, wire
+
+PAGE_TEXT = 64
+"""Where in the shared page the reason of a failed set-up stands."""
+
+_STARTED = wire.CHANNEL + 1
+_OPEN_FILES = 64
+_STACK = 100 << 20
+"""Below the 128 MiB that the kernel keeps free under the main thread's stack."""
+
+
+@dataclass
+class Box:
+    """How the processes of one zygote confine themselves."""
+
+    ruleset: int | None
+    filter: bytes
+    uid: int | None
+    capabilities: int
+    own_user: bool
+    folder: str
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Limits of one process: CPU in whole seconds (a backstop), bytes, and threads."""
+
+    cpu_s: int
+    memory: int
+    output: int
+    processes: int | None
+
+
+def main(box: Box, bounds: Bounds, fds: list[int], started: int, page: mmap.mmap, zygote: int) -> NoReturn:
+    """Confine this process, run what the request says, and end."""
+    status = 1
+    try:
+        _confine(box, bounds, fds, started, zygote)
+    except OSError as error:
+        text = str(error).encode()[: mmap.PAGESIZE - PAGE_TEXT]
+        page[PAGE_TEXT : PAGE_TEXT + len(text)] = text
+        os._exit(status)
+    try:
+        gc.enable()
+        roles.play(page)
+        status = 0
+    finally:
+        # Whatever the program left behind (threads, exit handlers, an exception in the recorder) ends here.
+        os._exit(status)
+
+
+def _confine(box: Box, bounds: Bounds, fds: list[int], started: int, zygote: int) -> None:
+    os.setsid()  # else a signal to the process group would reach the zygote
+    for number, fd in enumerate(fds):
+        os.dup2(fd, number, inheritable=False)
+    if len(fds) == wire.CHANNEL:
+        os.close(wire.CHANNEL)
+    os.dup2(started, _STARTED, inheritable=False)
+    os.chdir(box.folder)
+    _limit(bounds)
+    if box.uid is not None:
+        if box.capabilities:
+            kernel.keep_capabilities_over_setuid()
+        os.setgroups([])
+        os.setresgid(box.uid, box.uid, box.uid)
+        os.setresuid(box.uid, box.uid, box.uid)
+    kernel.drop_capabilities(keep=box.capabilities)
+    kernel.die_with_parent(zygote)
+    kernel.undumpable()
+    kernel.no_new_privileges()
+    if box.ruleset is not None:
+        landlock.restrict_self(box.ruleset)
+    kernel.close_from(_STARTED + 1)
+    kernel.set_seccomp(seccomp.program_for(box.filter, os.getpid()))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    os.eventfd_write(_STARTED, 1)
+    os.close(_STARTED)
+
+
+def _limit(bounds: Bounds) -> None:
+    def limit(which: int, value: int) -> None:
+        resource.setrlimit(which, (value, value))
+
+    limit(resource.RLIMIT_CPU, bounds.cpu_s)
+    limit(resource.RLIMIT_AS, bounds.memory)
+    # One byte more than is allowed, so that a full file and one that wanted to be longer differ.
+    limit(resource.RLIMIT_FSIZE, bounds.output + 1)
+    limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_MEMLOCK, 0)
+    if bounds.processes is not None:
+        limit(resource.RLIMIT_NPROC, bounds.processes)
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    # Only the soft limit: programs that raise it themselves must not fail.
+    resource.setrlimit(resource.RLIMIT_STACK, (min(_STACK, hard) if hard >= 0 else _STACK, hard))

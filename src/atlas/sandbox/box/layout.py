@@ -1,0 +1,102 @@
+"""Which files of this interpreter a program needs: found by looking, not by knowing distributions."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+
+from atlas.sandbox.box.landlock import Access
+
+_HIDDEN = {"site-packages", "dist-packages", "test", "ensurepip", "idlelib", "lib2to3"}
+"""Packages of the user's environment are not for programs (a benchmark's answers may be among them)."""
+
+_LOADER_CACHE = "/etc/ld.so.cache"
+NULL = "/dev/null"
+SCRATCH = "/tmp"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Absolute paths that the box shows, read-only."""
+
+    library: tuple[str, ...]
+    """Folders of the standard library (``sys.path``)."""
+    shared_objects: tuple[str, ...]
+    """Files that its extension modules are linked with."""
+
+    def folders(self) -> list[str]:
+        """Return the folders to mount, none inside another."""
+        wanted = sorted({*self.library, *map(os.path.dirname, self.shared_objects)})
+        return [p for p in wanted if not any(p != q and p.startswith(q + "/") for q in wanted)]
+
+    def hidden(self) -> list[str]:
+        """Return folders below ``folders`` that must not be seen."""
+        return [
+            entry.path
+            for folder in self.folders()
+            for entry in os.scandir(folder)
+            if entry.is_dir() and (entry.name in _HIDDEN or entry.name.startswith("python3"))
+            if not any(p == entry.path or p.startswith(entry.path + "/") for p in self.library)
+        ]
+
+    def rules(self, *, scratch: bool) -> list[tuple[str, Access]]:
+        """Return what Landlock is to allow; ``scratch``: with a writable folder."""
+        rules: list[tuple[str, Access]] = [(NULL, "write"), (_LOADER_CACHE, "read")]
+        for folder in self.library:
+            rules.append((folder, "list"))
+            rules += [(entry.path, "read") for entry in os.scandir(folder) if entry.name not in _HIDDEN]
+        rules += [(path, "read") for path in self.shared_objects]
+        return [*rules, (SCRATCH, "write")] if scratch else rules
+
+    def files(self) -> list[str]:
+        """Return single files to mount beside the folders."""
+        return [path for path in (NULL, _LOADER_CACHE) if os.path.exists(path)]
+
+    def readable_by_all(self) -> bool:
+        """Say whether a user without rights of its own can reach the library."""
+        for folder in self.library:
+            path = folder
+            while path != "/":
+                if not os.stat(path).st_mode & 0o001:
+                    return False
+                path = os.path.dirname(path)
+        return True
+
+
+def discover() -> Layout:
+    """Look where this interpreter's library lies and what its extension modules are linked with."""
+    library = tuple(path for path in sys.path if os.path.isdir(path))
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        # Importing is the only sure way to learn what an extension module is linked with; a process of its
+        # own # keeps all of that out of the zygotes.
+        os.write(writer, "\n".join(_linked(library)).encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader, encoding="utf-8") as pipe:
+        names = pipe.read().split("\n")
+    os.waitpid(pid, 0)
+    return Layout(library, tuple(name for name in names if name))
+
+
+def _linked(library: tuple[str, ...]) -> list[str]:
+    for folder in library:
+        for name in os.listdir(folder):
+            module, dot, rest = name.partition(".")
+            if dot and rest.endswith("so") and not module.startswith(("_test", "xx", "_xx", "_tkinter")):
+                _try_import(module)
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        mapped = {line.split(None, 5)[5].strip() for line in maps if "/" in line}
+    return sorted(p for p in mapped if ".so" in os.path.basename(p) and not p.startswith(library))
+
+
+def _try_import(module: str) -> bool:
+    """Import for the libraries that it loads; a module that is broken here is broken for programs as well."""
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True

@@ -1,0 +1,105 @@
+"""The nursery: a process outside every restriction of the judge's, which starts zygotes when asked.
+
+The judge may put itself under Landlock, and a Landlocked process cannot mount; so what must set up a box
+is started before. It loads the modules that programs use once, for all zygotes. It ends, with all it
+started, when the judge ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from atlas.sandbox.box import kernel, layout, wire, zygote
+
+_PRELOAD = """
+abc array ast base64 bisect calendar cmath collections collections.abc contextlib copy copyreg csv
+dataclasses datetime decimal enum fractions functools gc hashlib heapq inspect io itertools json keyword
+linecache locale math numbers operator os os.path pprint queue random re reprlib select signal socket
+statistics string struct sys tempfile textwrap threading time timeit token tokenize traceback types typing
+unicodedata unittest uuid warnings weakref zlib
+""".split()
+
+
+def main(control_fd: int, judge: int) -> None:
+    """Serve the judge with process id ``judge`` on the socket ``control_fd`` until either ends."""
+    kernel.die_with_parent(judge)
+    os.environ.clear()
+    for name in _PRELOAD:
+        importlib.import_module(name)
+    # Received descriptors must never land on the numbers that a program's process uses.
+    while os.open(os.devnull, os.O_RDWR) < zygote.FIRST_FREE_FD:
+        pass
+    shown = layout.discover()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    _Nursery(socket.socket(fileno=control_fd), os.pidfd_open(judge), shown).serve()
+
+
+class _Nursery:
+    def __init__(self, control: socket.socket, judge: int, shown: layout.Layout) -> None:
+        self.control = control
+        self.judge = judge
+        self.layout = shown
+        self.zygotes: dict[int, int] = {}
+        self.exits: dict[int, int] = {}
+        """Descriptors that become readable when a zygote ends -> its process id."""
+
+    def serve(self) -> None:
+        wire.send(self.control, {"ready": True})
+        while True:
+            poll = select.poll()
+            for fd in (self.control.fileno(), self.judge, *self.exits):
+                poll.register(fd, select.POLLIN)
+            ready = {fd for fd, _ in poll.poll()}
+            for fd in ready & self.exits.keys():
+                self.reap(fd)
+            if self.judge in ready:
+                break
+            if self.control.fileno() in ready:
+                message, fds = wire.receive(self.control)
+                if message is None:
+                    break
+                self.handle(message, fds)
+        for pid in self.exits.values():
+            os.kill(pid, signal.SIGKILL)
+        while self.exits:
+            self.reap(next(iter(self.exits)))
+
+    def handle(self, message: dict[str, Any], fds: list[int]) -> None:
+        if message["do"] == "kill":
+            if (pid := self.zygotes.get(message["id"])) is not None:
+                os.kill(pid, signal.SIGKILL)
+            return
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            kernel.die_with_parent(parent)
+            sock = socket.socket(fileno=fds[0])
+            self.control.close()
+            os.close(self.judge)
+            for fd in self.exits:
+                os.close(fd)
+            # Zygotes get apart by this number, within the nursery's own.
+            zygote.main(sock, message["tier"], self.layout, parent * 64 + message["id"] % 64)
+            os._exit(0)
+        os.close(fds[0])
+        self.zygotes[message["id"]] = pid
+        self.exits[os.pidfd_open(pid)] = pid
+
+    def reap(self, fd: int) -> None:
+        pid = self.exits.pop(fd)
+        os.close(fd)
+        os.waitpid(pid, 0)
+        self.zygotes = {key: value for key, value in self.zygotes.items() if value != pid}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

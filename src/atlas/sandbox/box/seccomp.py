@@ -1,0 +1,163 @@
+"""The system calls that a program may make: an allow-list as classic BPF (seccomp(2)), assembled here.
+
+What is not on the list gets EPERM, so that a program meets an ordinary exception. Threads may be made,
+processes may not: with no second process there is nothing to outlive an execution, and the limits on one
+process bound all of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Iterable
+
+from atlas.sandbox.box.kernel import AARCH64
+
+# name -> (x86-64, aarch64); None where the architecture has no such call.
+_PLAIN: dict[str, tuple[int | None, int | None]] = {
+    # memory, threads, time: first, because a program makes them most
+    "futex": (202, 98), "mmap": (9, 222), "munmap": (11, 215), "mprotect": (10, 226), "mremap": (25, 216),
+    "madvise": (28, 233), "brk": (12, 214), "read": (0, 63), "write": (1, 64), "clock_gettime": (228, 113),
+    "mincore": (27, 232), "msync": (26, 227), "membarrier": (324, 283), "getcpu": (309, 168),
+    "set_robust_list": (273, 99), "get_robust_list": (274, 100), "rseq": (334, 293),
+    "set_tid_address": (218, 96), "sched_yield": (24, 124), "sched_getparam": (143, 121),
+    "sched_getscheduler": (145, 120), "sched_get_priority_max": (146, 125),
+    "sched_get_priority_min": (147, 126), "sched_rr_get_interval": (148, 127), "nanosleep": (35, 101),
+    "clock_nanosleep": (230, 115), "clock_getres": (229, 114), "gettimeofday": (96, 169), "time": (201, None),
+    "times": (100, 153), "getrusage": (98, 165), "getitimer": (36, 102), "setitimer": (38, 103),
+    "alarm": (37, None), "pause": (34, None), "restart_syscall": (219, 128), "exit": (60, 93),
+    "exit_group": (231, 94), "getrandom": (318, 278), "sysinfo": (99, 179), "uname": (63, 160),
+    # signals, to itself
+    "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139),
+    "rt_sigpending": (127, 136), "rt_sigsuspend": (130, 133), "rt_sigtimedwait": (128, 137),
+    "sigaltstack": (131, 132),
+    # who am I
+    "getpid": (39, 172), "gettid": (186, 178), "getppid": (110, 173), "getuid": (102, 174),
+    "geteuid": (107, 175), "getgid": (104, 176), "getegid": (108, 177), "getresuid": (118, 148),
+    "getresgid": (120, 150), "getpgid": (121, 155), "getpgrp": (111, None), "getsid": (124, 156),
+    "getgroups": (115, 158), "getrlimit": (97, 163),
+    # files, as far as mounts and Landlock let it. Nothing that Landlock does not see is here (chmod,
+    # utimensat, # truncate by path, extended attributes): where there are no mount namespaces the files
+    # are the user's own.
+    "readv": (19, 65), "writev": (20, 66), "pread64": (17, 67), "pwrite64": (18, 68), "preadv": (295, 69),
+    "pwritev": (296, 70), "open": (2, None), "openat": (257, 56), "close": (3, 57), "close_range": (436, 436),
+    "stat": (4, None), "lstat": (6, None), "fstat": (5, 80), "newfstatat": (262, 79), "statx": (332, 291),
+    "access": (21, None), "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None),
+    "readlinkat": (267, 78), "getdents64": (217, 61), "lseek": (8, 62), "getcwd": (79, 17), "chdir": (80, 49),
+    "fchdir": (81, 50), "umask": (95, 166), "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24),
+    "mkdir": (83, None), "mkdirat": (258, 34), "unlink": (87, None), "unlinkat": (263, 35), "rmdir": (84, None),
+    "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "symlink": (88, None),
+    "symlinkat": (266, 36), "ftruncate": (77, 46), "fsync": (74, 82), "fdatasync": (75, 83),
+    "fallocate": (285, 47), "statfs": (137, 43), "fstatfs": (138, 44), "fadvise64": (221, 223),
+    "copy_file_range": (326, 285), "sendfile": (40, 71),
+    # pipes, waiting, and what a socketpair needs
+    "pipe": (22, None), "pipe2": (293, 59), "poll": (7, None), "ppoll": (271, 73), "select": (23, None),
+    "pselect6": (270, 72), "epoll_create": (213, None), "epoll_create1": (291, 20), "epoll_ctl": (233, 21),
+    "epoll_wait": (232, None), "epoll_pwait": (281, 22), "eventfd2": (290, 19), "sendto": (44, 206),
+    "recvfrom": (45, 207), "shutdown": (48, 210), "getsockopt": (55, 209), "setsockopt": (54, 208),
+    "getsockname": (51, 204), "getpeername": (52, 205),
+}  # fmt: skip
+
+_CLONE, _CLONE3 = (56, 220), 435
+_KILL, _TGKILL, _PRLIMIT = (62, 129), (234, 131), (302, 261)
+_SCHED_GETAFFINITY = (204, 123)
+_PRCTL, _FCNTL, _IOCTL, _SOCKETPAIR = (157, 167), (72, 25), (16, 29), (53, 199)
+
+_PRCTL_ALLOWED = (15, 16)  # PR_SET_NAME, PR_GET_NAME
+# No F_SETOWN, F_SETSIG: they send signals to others.
+_FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1032)
+# TCGETS (isatty), FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGWINSZ; not TIOCSTI, not FIOSETOWN.
+_IOCTL_ALLOWED = (0x5401, 0x541B, 0x5421, 0x5451, 0x5450, 0x5413)
+_AF_UNIX, _SOCK_STREAM, _SOCK_TYPE_MASK = 1, 1, 0xF
+
+_THREAD = 0x00010000 | 0x00000100  # CLONE_THREAD, CLONE_VM
+_NEW_NAMESPACES = 0x7E020080
+
+_SELF = 0x7A11AB1E  # no pid, no system call, no opcode
+
+_AUDIT_ARCH = 0xC00000B7 if AARCH64 else 0xC000003E
+_X32_BIT = 0x40000000
+
+_ALLOW = 0x7FFF0000
+_KILL_PROCESS = 0x80000000
+
+# Opcodes: load a word of seccomp_data at k; and with k; jump if equal to, or at least, k; return k.
+_LOAD, _AND, _JEQ, _JGE, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+_NUMBER, _ARCH, _ARGS = 0, 4, 16
+
+
+def _errno(code: int) -> int:
+    return 0x00050000 | code
+
+
+def _word(opcode: int, k: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("<HBBI", opcode, if_true, if_false, k)
+
+
+def _argument(index: int) -> bytes:
+    """Load the low half of an argument; every argument checked here is an int in the kernel."""
+    return _word(_LOAD, _ARGS + 8 * index)
+
+
+def _allow_or_deny(*tests: tuple[bytes, int]) -> bytes:
+    """Allow the call if every ``(load, value)`` holds, in order; else EPERM."""
+    out = b""
+    left = len(tests)
+    for load, value in tests:
+        # On a mismatch jump over what is left of the tests and over the ALLOW behind them.
+        left -= 1
+        after = sum(len(other) // 8 + 1 for other, _ in tests[len(tests) - left :]) + 1
+        out += load + _word(_JEQ, value, 0, after)
+    return out + _word(_RETURN, _ALLOW) + _word(_RETURN, _errno(errno.EPERM))
+
+
+def _one_of(index: int, values: Iterable[int]) -> bytes:
+    """Allow the call if an argument is one of ``values``; else EPERM."""
+    listed = list(values)
+    out = _argument(index)
+    for place, value in enumerate(listed):
+        out += _word(_JEQ, value, len(listed) - place, 0)
+    return out + _word(_RETURN, _errno(errno.EPERM)) + _word(_RETURN, _ALLOW)
+
+
+def _when(number: int, body: bytes) -> bytes:
+    """Run ``body``, which returns, if the call (already loaded) has ``number``."""
+    return _word(_JEQ, number, 0, len(body) // 8) + body
+
+
+def program_for(template: bytes, pid: int) -> bytes:
+    """Return the filter of ``assemble`` for a process that calls itself ``pid``: it may signal itself
+    only.
+    """
+    return template.replace(_SELF.to_bytes(4, "little"), pid.to_bytes(4, "little"))
+
+
+def assemble() -> bytes:
+    """Return the filter with a placeholder for the process's own pid; see ``program_for``."""
+    column = 1 if AARCH64 else 0
+    masked_type = _argument(1) + _word(_AND, _SOCK_TYPE_MASK)
+    thread = _argument(0) + _word(_AND, _THREAD), _THREAD
+    same_namespaces = _argument(0) + _word(_AND, _NEW_NAMESPACES), 0
+    checked = {
+        _CLONE: _allow_or_deny(thread, same_namespaces),
+        _KILL: _allow_or_deny((_argument(0), _SELF)),
+        _TGKILL: _allow_or_deny((_argument(0), _SELF)),
+        _PRLIMIT: _allow_or_deny((_argument(0), 0)),
+        _SCHED_GETAFFINITY: _allow_or_deny((_argument(0), 0)),
+        _PRCTL: _one_of(0, _PRCTL_ALLOWED),
+        _FCNTL: _one_of(1, _FCNTL_ALLOWED),
+        _IOCTL: _one_of(1, _IOCTL_ALLOWED),
+        _SOCKETPAIR: _allow_or_deny((_argument(0), _AF_UNIX), (masked_type, _SOCK_STREAM)),
+    }
+    out = _word(_LOAD, _ARCH) + _word(_JEQ, _AUDIT_ARCH, 1, 0) + _word(_RETURN, _KILL_PROCESS)
+    out += _word(_LOAD, _NUMBER)
+    if not AARCH64:
+        out += _word(_JGE, _X32_BIT, 0, 1) + _word(_RETURN, _errno(errno.EPERM))
+    for numbers in _PLAIN.values():
+        if (number := numbers[column]) is not None:
+            out += _when(number, _word(_RETURN, _ALLOW))
+    for numbers, body in checked.items():
+        out += _when(numbers[column], body)
+    # glibc falls back on clone, whose flags a filter can read.
+    out += _when(_CLONE3, _word(_RETURN, _errno(errno.ENOSYS)))
+    return out + _word(_RETURN, _errno(errno.EPERM))

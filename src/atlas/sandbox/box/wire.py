@@ -1,0 +1,34 @@
+"""Messages between judge, nursery and zygotes: one JSON object a packet, with descriptors, over
+SOCK_SEQPACKET.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+MAX_MESSAGE = 1 << 16
+_MAX_FDS = 8
+
+# Descriptors of a program's process.
+STDIN, STDOUT, STDERR, REQUEST, RESULT, CHANNEL = range(6)
+
+# How a zygote ended an execution before its time.
+KILLED_CPU, KILLED_WALL, KILLED_TASKS, KILLED_CANCELLED = "cpu", "wall", "tasks", "cancelled"
+
+
+def send(sock: socket.socket, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+    """Send one message.
+
+    Raises:
+        OSError: the other side is gone.
+    """
+    socket.send_fds(sock, [json.dumps(message).encode()], list(fds))
+
+
+def receive(sock: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """Receive one message and its descriptors; None when the other side is gone."""
+    data, fds, _, _ = socket.recv_fds(sock, MAX_MESSAGE, _MAX_FDS)
+    return (json.loads(data) if data else None), fds

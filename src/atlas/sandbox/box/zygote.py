@@ -1,0 +1,261 @@
+"""A zygote: one worker's warm interpreter. It sets its box up once, then forks one process an execution
+and bounds it.
+
+It never reads a request, an output or a result: a program has no bytes to attack it with.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from atlas.sandbox.box import child, kernel, landlock, namespaces, seccomp, wire
+from atlas.sandbox.box.layout import SCRATCH, Layout
+
+FIRST_FREE_FD = 10
+_UID_BASE = 1_700_000_000
+_FEW_USERS = 4096
+_SHORTEST_WAIT_MS = 5
+_COUNT_TASKS_EVERY_S = 0.1
+
+
+def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
+    """Set up the box of ``tier`` and serve ``sock`` until the judge closes it; ``number`` is this zygote's
+    own.
+    """
+    try:
+        base = _address_space()
+        uid = _private_uid(number) if os.geteuid() == 0 else None
+        if tier == "landlock":
+            if landlock.version() == 0:
+                raise OSError("this kernel has no Landlock")
+        else:
+            if tier == "root" and uid is None:
+                raise OSError("there is no second user to run programs as")
+            nursery = os.getppid()
+            namespaces.enter(layout, user_namespace=tier == "userns", outer_uid=uid)
+            _become_init(nursery)
+        box = _box(tier, layout, uid)
+    except OSError as error:
+        wire.send(sock, {"error": str(error)})
+        return
+    _Zygote(sock, box, base, layout).serve()
+
+
+def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
+    """Say how the processes of this zygote are to confine themselves."""
+    if tier == "userns" and uid is not None:
+        uid = namespaces.INNER_UID
+    hidden_library = tier == "landlock" and uid is not None and not layout.readable_by_all()
+    return child.Box(
+        ruleset=_ruleset(layout, scratch=tier != "landlock"),
+        filter=seccomp.assemble(),
+        uid=uid,
+        # Root's own library, a user without rights: reading is then up to Landlock alone.
+        capabilities=kernel.CAP_DAC_READ_SEARCH if hidden_library else 0,
+        # The kernel counts a user's tasks; that bounds one program where the user is the program's own.
+        own_user=uid is not None or tier == "userns",
+        folder="/" if tier == "landlock" else SCRATCH,
+    )
+
+
+def _ruleset(layout: Layout, *, scratch: bool) -> int | None:
+    return landlock.make_ruleset(layout.rules(scratch=scratch)) if landlock.version() else None
+
+
+def _private_uid(number: int) -> int | None:
+    """Return a uid that nothing else is likely to run under; None if this user namespace knows too few
+    users.
+    """
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        ranges = [(int(first), int(count)) for first, _, count in map(str.split, file)]
+    first, count = max(ranges, key=lambda r: r[1])
+    if count < _FEW_USERS:
+        return None
+    if first <= _UID_BASE + number < first + count:
+        return _UID_BASE + number
+    return first + count // 2 + number % (count // 4)
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * mmap.PAGESIZE
+
+
+def _become_init(nursery: int) -> None:
+    """Go on as pid 1 of the new pid namespace: when it ends, the kernel kills all in it.
+
+    The process that came in stays outside, waits, and ends with it.
+    """
+    # The change of credentials undid this.
+    kernel.die_with_parent(nursery)
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        os._exit(0)
+    # In the new namespace the parent, outside it, is 0.
+    kernel.die_with_parent(0)
+    # A signal that pid 1 has no handler for cannot be sent to it from inside.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _tasks(pid: int) -> int:
+    """Count threads where the kernel has no limit on them for us; only the Landlock tier has /proc."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except FileNotFoundError:
+        return 0
+
+
+@dataclass
+class _Budget:
+    """What one input may use, and since when it runs, as far as its process can be believed."""
+
+    cpu_s: float
+    wall_s: float
+    stage: int = -1
+    cpu_from: float = 0.0
+    wall_from: float = 0.0
+
+    def update(self, page: mmap.mmap, cpu: float, wall: float) -> None:
+        """Note a later input. A process can lie about its start, but only once an input and never beyond
+        now.
+        """
+        stage, cpu_ns, wall_ns = struct.unpack_from("<qqq", page)
+        if stage > self.stage:
+            self.stage = stage
+            self.cpu_from = min(max(cpu_ns / 1e9, self.cpu_from), cpu)
+            self.wall_from = min(max(wall_ns / 1e9, self.wall_from), wall)
+
+    def left(self, cpu: float, wall: float) -> tuple[float, float]:
+        """Return seconds of CPU and wall time that the present input has left."""
+        return self.cpu_s - (cpu - self.cpu_from), self.wall_s - (wall - self.wall_from)
+
+
+class _Zygote:
+    def __init__(self, sock: socket.socket, box: child.Box, base: int, layout: Layout) -> None:
+        self.sock = sock
+        self.box = box
+        self.base = base
+        self.layout = layout
+        self.page = mmap.mmap(-1, mmap.PAGESIZE)
+        """Shared with the present execution's process: which input it is at, or why it could not start."""
+        self.started = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        """Counts up when a process has confined itself; from then on it may lie, but not take this back."""
+        self.scratch = self._scratch_state()
+
+    def serve(self) -> None:
+        wire.send(self.sock, {"ready": True, "landlock": landlock.version()})
+        while True:
+            message, fds = wire.receive(self.sock)
+            if message is None:
+                return
+            if "cancel" in message:  # of an execution that had ended
+                continue
+            reply = self.execute(message, fds)
+            wire.send(self.sock, reply)
+
+    def execute(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        self.page[:] = struct.pack("<qqq", -1, 0, 0) + bytes(mmap.PAGESIZE - 24)
+        limits = child.Bounds(
+            cpu_s=math.ceil(job["cpu_s"] * (job["inputs"] + 1)) + 1,
+            memory=self.base + job["memory"],
+            output=job["output"],
+            processes=job["processes"] if self.box.own_user else None,
+        )
+        start = time.monotonic()
+        zygote = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            child.main(self.box, limits, fds, self.started, self.page, zygote)
+        for fd in fds:
+            os.close(fd)
+        killed, budget = self.supervise(pid, job, start)
+        _, status, usage = os.wait4(pid, 0)
+        wall = time.monotonic() - start
+        reply = {
+            "exit": os.waitstatus_to_exitcode(status),
+            "killed": killed,
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "wall_s": wall,
+            "loading": budget.stage <= 0,
+            "last_cpu_s": max(0.0, usage.ru_utime + usage.ru_stime - budget.cpu_from),
+            "setup_error": self._setup_error(),
+        }
+        self._renew_scratch()
+        return reply
+
+    def supervise(self, pid: int, job: dict[str, Any], start: float) -> tuple[str | None, _Budget]:
+        """Wait for the process; kill it when its input's time is up, the judge cancels, or the judge is
+        gone.
+        """
+        budget = _Budget(job["cpu_s"], job["wall_s"], wall_from=start)
+        clock = (~pid << 3) | 2  # the process's CPU clock (clock_getcpuclockid)
+        exited = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(exited, select.POLLIN)
+        poll.register(self.sock, select.POLLIN)
+        longest = math.inf if self.box.own_user else _COUNT_TASKS_EVERY_S
+        wait = min(job["cpu_s"], job["wall_s"])
+        killed: str | None = None
+        try:
+            while True:
+                ready = {fd for fd, _ in poll.poll(max(_SHORTEST_WAIT_MS, math.ceil(min(wait, longest) *
+                1000)))} cpu, wall = time.clock_gettime(clock), time.monotonic()
+                budget.update(self.page, cpu, wall)
+                if exited in ready:
+                    return None, budget
+                if not self.box.own_user and _tasks(pid) > job["processes"]:
+                    killed = wire.KILLED_TASKS
+                if self.sock.fileno() in ready:
+                    self._end_if_judge_is_gone(pid)
+                    killed = wire.KILLED_CANCELLED
+                cpu_left, wall_left = budget.left(cpu, wall)
+                if (wait := min(cpu_left, wall_left)) <= 0:
+                    killed = wire.KILLED_CPU if cpu_left <= 0 else wire.KILLED_WALL
+                if killed:
+                    os.kill(pid, signal.SIGKILL)
+                    return killed, budget
+        finally:
+            os.close(exited)
+
+    def _end_if_judge_is_gone(self, pid: int) -> None:
+        message, fds = wire.receive(self.sock)
+        for fd in fds:
+            os.close(fd)
+        if message is None:
+            os.kill(pid, signal.SIGKILL)
+            os._exit(0)
+
+    def _setup_error(self) -> str | None:
+        """Say why the process could not confine itself, None if it did and ran."""
+        try:
+            os.eventfd_read(self.started)
+        except BlockingIOError:
+            text = bytes(self.page[child.PAGE_TEXT :]).rstrip(b"\0").decode(errors="replace")
+            return text or "the process ended before it was confined"
+        return None
+
+    def _scratch_state(self) -> tuple[int, int] | None:
+        if self.box.folder != SCRATCH:
+            return None
+        state = os.stat(SCRATCH)
+        return state.st_mtime_ns, state.st_ctime_ns
+
+    def _renew_scratch(self) -> None:
+        """Replace the scratch folder if it was touched at all; the rules must name the new one."""
+        if self._scratch_state() == self.scratch:
+            return
+        namespaces.renew_scratch()
+        if self.box.ruleset is not None:
+            os.close(self.box.ruleset)
+            self.box.ruleset = _ruleset(self.layout, scratch=True)
+        self.scratch = self._scratch_state()

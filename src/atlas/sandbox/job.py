@@ -1,0 +1,268 @@
+"""One process's worth of work: the files it is given, and what is believed of what it left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, cast
+
+from atlas.compare import codec
+from atlas.problem import Call, Input, Stdin
+from atlas.sandbox.box import wire
+from atlas.sandbox.types import Limits, Observation, Program, Status
+
+_RECORD_BYTES = 4096
+"""What a record may take beside its value, and a program's output beside what is allowed."""
+_ERROR_CHARS = 500
+
+_REPORTED = {
+    status.value: status
+    for status in (Status.OK, Status.EXCEPTION, Status.NO_LOAD, Status.MEMORY_LIMIT, Status.BAD_VALUE)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``program`` on ``inputs`` in one process; a script has exactly one. ``role`` is the process's part."""
+
+    program: Program
+    inputs: tuple[Input, ...]
+    limits: Limits
+    role: str
+
+    def message(self) -> dict[str, Any]:
+        """Return what the zygote is told: limits alone."""
+        return {
+            "inputs": len(self.inputs),
+            "cpu_s": self.limits.cpu_s,
+            "wall_s": self.limits.wall_s,
+            "memory": self.limits.memory_mb << 20,
+            "output": self._output_bytes(),
+            "processes": self.limits.processes,
+        }
+
+    def request(self) -> bytes:
+        """Return what the program's process reads.
+
+        Raises:
+            CodecError: an argument is no plain data.
+        """
+        calls = [codec.encode(list(i.args)) for i in self.inputs if isinstance(i, Call)]
+        request = {"role": self.role, "code": self.program.code, "entry": self.program.entry, "inputs": calls}
+        return json.dumps(request).encode("ascii")
+
+    def stdin(self) -> bytes:
+        """Return the standard input; empty for calls."""
+        first = self.inputs[0] if self.inputs else None
+        return first.text.encode("utf-8", "surrogatepass") if isinstance(first, Stdin) else b""
+
+    def _output_bytes(self) -> int:
+        return (self.limits.output_bytes + _RECORD_BYTES) * max(1, len(self.inputs))
+
+    def longest_s(self) -> float:
+        """Return a bound on the wall time that the zygote itself enforces."""
+        return self.limits.wall_s * (len(self.inputs) + 1)
+
+
+class Files:
+    """The in-memory files of one execution, open until ``close``. Nothing is ever on a disk."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._stack = ExitStack()
+        self.stdin, self.stdout, self.stderr, self.request, self.result = (
+            self._open(name) for name in ("stdin", "stdout", "stderr", "request", "result")
+        )
+        self._fill(self.request, job.request())
+        self._fill(self.stdin, job.stdin())
+
+    def _open(self, name: str) -> int:
+        fd = os.memfd_create(name, os.MFD_CLOEXEC)
+        self._stack.callback(os.close, fd)
+        return fd
+
+    @staticmethod
+    def _fill(fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+
+    def descriptors(self) -> list[int]:
+        """Return the descriptors in the order of ``wire.STDIN`` to ``wire.RESULT``."""
+        return [self.stdin, self.stdout, self.stderr, self.request, self.result]
+
+    def read(self, fd: int, start: int, end: int) -> bytes:
+        """Return bytes that the program wrote; never more than its limit."""
+        return os.pread(fd, max(0, min(end - start, self.job.message()["output"] + 1)), max(0, start))
+
+    def close(self) -> None:
+        """Close all; the memory goes with them."""
+        self._stack.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the zygote saw of a process: it is believed."""
+
+    exit: int
+    killed: str | None
+    cpu_s: float
+    wall_s: float
+    loading: bool
+    """It ended before its first input, by its own account."""
+    last_cpu_s: float
+    """CPU time since it began its last input, by its own account and at most ``cpu_s``."""
+    setup_error: str | None
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> Outcome:
+        """Read a zygote's reply."""
+        return cls(**reply)
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One line of the result file, by the program's own account: types checked, nothing else believed."""
+
+    status: Status
+    value: Any
+    error: str
+    line: int | None
+    loading: bool
+    stdout: tuple[int, int]
+    stderr: tuple[int, int]
+    cpu_s: float
+    wall_s: float
+
+
+class _MalformedError(ValueError):
+    """The result file is not what the recorder writes."""
+
+
+def observe(files: Files, outcome: Outcome) -> tuple[Observation, ...]:
+    """Say what was observed, for the first input and as many more as the process got through."""
+    job = files.job
+    try:
+        records = _records(files)
+    except (_MalformedError, codec.CodecError) as error:
+        return (_crashed(outcome, f"malformed result: {error}"),) * len(job.inputs)
+    seen = tuple(_from_record(files, record, outcome) for record in records)
+    if records and records[-1].loading:
+        return seen[-1:] * len(job.inputs)
+    if len(seen) == len(job.inputs):
+        return seen
+    last = _from_end(files, records, outcome)
+    if outcome.loading and not seen:
+        return (last,) * len(job.inputs)
+    return (*seen, last)
+
+
+def _records(files: Files) -> list[_Record]:
+    size = os.fstat(files.result).st_size
+    lines = files.read(files.result, 0, size).split(b"\n")
+    # What is behind the last line end is a record cut short: the process died of it, and that is judged.
+    complete = lines[:-1]
+    if len(complete) > len(files.job.inputs):
+        raise _MalformedError("too many records")
+    return [_record(line) for line in complete]
+
+
+def _record(line: bytes) -> _Record:
+    data = codec.parse(line)
+    try:
+        status = _REPORTED[data["status"]]
+        (out_start, out_end), (err_start, err_end) = data["spans"]
+        record = _Record(
+            status=status,
+            value=codec.decode(data["value"]) if status is Status.OK else None,
+            error=data.get("error", "")[:_ERROR_CHARS],
+            line=data.get("line"),
+            loading=data.get("loading", False),
+            stdout=(out_start, out_end),
+            stderr=(err_start, err_end),
+            cpu_s=data["cpu_s"],
+            wall_s=data["wall_s"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _MalformedError("not a record") from error
+    _check_types(record)
+    return record
+
+
+def _check_types(record: _Record) -> None:
+    offsets = (*record.stdout, *record.stderr)
+    sound = (
+        isinstance(cast(Any, record.error), str)
+        and type(record.line) in {int, type(None)}
+        and type(record.loading) is bool
+        and all(type(offset) is int and 0 <= offset < 1 << 62 for offset in offsets)
+        and type(record.cpu_s) is float
+        and type(record.wall_s) is float
+    )
+    if not sound:
+        raise _MalformedError("a field of the wrong type")
+
+
+def _from_record(files: Files, record: _Record, outcome: Outcome) -> Observation:
+    limits = files.job.limits
+    alone = len(files.job.inputs) == 1
+    cpu_s = outcome.last_cpu_s if alone else min(max(record.cpu_s, 0.0), outcome.cpu_s)
+    longest = max(b - a for a, b in (record.stdout, record.stderr))
+    status, value = record.status, record.value
+    if longest > limits.output_bytes:
+        status, value = Status.OUTPUT_LIMIT, None
+    if cpu_s >= limits.cpu_s:
+        status, value = Status.CPU_LIMIT, None
+    return Observation(
+        status=status,
+        value=value,
+        stdout=_text(files, files.stdout, *record.stdout),
+        stderr=_text(files, files.stderr, *record.stderr),
+        error=record.error,
+        line=record.line,
+        cpu_s=outcome.cpu_s if alone else cpu_s,
+        wall_s=outcome.wall_s if alone else min(max(record.wall_s, 0.0), outcome.wall_s),
+    )
+
+
+def _from_end(files: Files, records: list[_Record], outcome: Outcome) -> Observation:
+    """Observe the input during which the process ended without a record of it."""
+    out, err = (records[-1].stdout[1], records[-1].stderr[1]) if records else (0, 0)
+    status, error = _end(outcome)
+    end = 1 << 62
+    return Observation(
+        status=status,
+        stdout=_text(files, files.stdout, out, end),
+        stderr=_text(files, files.stderr, err, end),
+        error=error,
+        cpu_s=outcome.last_cpu_s if records else outcome.cpu_s,
+        wall_s=outcome.wall_s,
+    )
+
+
+def _end(outcome: Outcome) -> tuple[Status, str]:
+    if outcome.killed == wire.KILLED_CPU or outcome.exit == -signal.SIGXCPU:
+        return Status.CPU_LIMIT, ""
+    if outcome.killed == wire.KILLED_WALL:
+        return Status.WALL_LIMIT, ""
+    if outcome.exit == -signal.SIGXFSZ:
+        return Status.OUTPUT_LIMIT, ""
+    if outcome.killed == wire.KILLED_TASKS:
+        return Status.CRASHED, "too many threads"
+    if outcome.exit < 0:
+        return Status.CRASHED, f"killed by {signal.Signals(-outcome.exit).name}"
+    return Status.CRASHED, f"exited with status {outcome.exit} without a result"
+
+
+def _crashed(outcome: Outcome, error: str) -> Observation:
+    return Observation(Status.CRASHED, error=error, cpu_s=outcome.cpu_s, wall_s=outcome.wall_s)
+
+
+def _text(files: Files, fd: int, start: int, end: int) -> str:
+    end = min(end, start + files.job.limits.output_bytes)
+    return files.read(fd, start, end).decode("utf-8", "replace")

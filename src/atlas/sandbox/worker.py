@@ -1,0 +1,161 @@
+"""One worker: a zygote that is replaced when it is lost, and a second one beside it for checks."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from atlas.errors import SandboxError
+from atlas.sandbox import canary
+from atlas.sandbox.job import Files, Job, Outcome, observe
+from atlas.sandbox.types import Observation, Status
+from atlas.sandbox.workers import Nursery, WorkerLost, Zygote
+
+_ATTEMPTS = 3
+"""A job whose zygote was lost is run again on a new one; a job that loses them all is not to be served."""
+
+_Result = tuple[Observation, ...]
+
+
+class Worker:
+    """Runs one job at a time, in zygotes of its own that have each passed the canary."""
+
+    def __init__(self, nursery: Nursery, tier: str) -> None:
+        self.tier = tier
+        self.landlock = 0
+        self._nursery = nursery
+        self._zygotes: dict[str, Zygote] = {}
+        """By part: every job's own, and the checker's beside it."""
+        self._cancelled = False
+
+    async def ready(self) -> None:
+        """Have a zygote that passed the canary.
+
+        Raises:
+            SandboxError: the tier does not work here.
+        """
+        await self._zygote("program")
+
+    async def run(self, job: Job) -> _Result:
+        """Run a job; at least its first input is observed.
+
+        Raises:
+            SandboxError: workers were lost again and again, or cannot be started any more.
+        """
+        return await self._until_served(lambda: self._run_once(job))
+
+    async def check(self, check: Job, served: Job) -> _Result:
+        """Run a check and the program that it calls, each in its own box; one observation.
+
+        Raises:
+            SandboxError: see ``run``.
+        """
+        return await self._until_served(lambda: self._check_once(check, served))
+
+    def cancel_if_cancelled(self, future: asyncio.Future[Any]) -> None:
+        """Stop the present job if nobody waits for it any more."""
+        if future.cancelled():
+            self._cancelled = True
+            for zygote in self._zygotes.values():
+                zygote.cancel()
+
+    def close(self) -> None:
+        """Give up the zygotes."""
+        for zygote in self._zygotes.values():
+            zygote.close()
+        self._zygotes.clear()
+
+    async def _until_served(self, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+        self._cancelled = False
+        lost: WorkerLost | None = None
+        for _ in range(_ATTEMPTS):
+            if self._cancelled:
+                return ()
+            try:
+                return await attempt()
+            except WorkerLost as error:
+                lost = error
+        raise SandboxError(f"The sandbox lost {_ATTEMPTS} workers over one job: {lost}.")
+
+    async def _zygote(self, part: str) -> Zygote:
+        if part not in self._zygotes:
+            zygote = await self._nursery.spawn(self.tier)
+            try:
+                fault = canary.fault((await _execute(zygote, canary.job()))[0])
+            except WorkerLost as error:
+                raise SandboxError(f"a new worker ended at once: {error}") from error
+            if fault:
+                zygote.close()
+                raise SandboxError(fault)
+            self.landlock = zygote.landlock
+            self._zygotes[part] = zygote
+        return self._zygotes[part]
+
+    async def _run_once(self, job: Job) -> _Result:
+        zygote = await self._zygote("program")
+        try:
+            return await _execute(zygote, job)
+        except WorkerLost:
+            self._forget("program")
+            raise
+
+    async def _check_once(self, check: Job, served: Job) -> _Result:
+        program, checker = await self._zygote("program"), await self._zygote("check")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        sides = await asyncio.gather(
+            _execute(checker, check, ours), _execute(program, served, theirs), return_exceptions=True
+        )
+        for part, side in zip(("check", "program"), sides, strict=True):
+            if isinstance(side, WorkerLost):
+                self._forget(part)
+        for side in sides:
+            if isinstance(side, BaseException):
+                raise side
+        (checked,), (program_side,) = (side for side in sides if not isinstance(side, BaseException))
+        return (_verdict(checked, program_side),)
+
+    def _forget(self, part: str) -> None:
+        self._zygotes.pop(part).close()
+
+
+async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = None) -> _Result:
+    """Run a job once; the job's end of ``channel`` is handed over and closed here.
+
+    Raises:
+        WorkerLost: the zygote is gone, or could not confine the process.
+    """
+    files = Files(job)
+    try:
+        fds = files.descriptors()
+        if channel is not None:
+            fds.append(channel.fileno())
+        reply = asyncio.ensure_future(zygote.execute(job.message(), fds, job.longest_s()))
+        # The message is out once the task has run for the first time; the other end must see our copy closed.
+        await asyncio.sleep(0)
+        if channel is not None:
+            channel.close()
+        outcome = Outcome.of(await reply)
+        if outcome.setup_error is not None:
+            zygote.close()
+            raise WorkerLost(outcome.setup_error)
+        return observe(files, outcome)
+    finally:
+        files.close()
+
+
+def _verdict(checked: Observation, program: Observation) -> Observation:
+    """Join both sides' observations: the check decides, and where it failed for a limit, the side is
+    named.
+    """
+    if checked.status is Status.OK:
+        return checked
+    if program.status not in {Status.OK, Status.EXCEPTION}:
+        return _named(program, "program")
+    return checked if checked.status is Status.EXCEPTION else _named(checked, "check")
+
+
+def _named(observation: Observation, side: str) -> Observation:
+    return replace(observation, error=f"{side}: {observation.error or observation.status.value}")
