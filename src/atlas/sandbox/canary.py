@@ -39,7 +39,7 @@ def canary(path):
     }
 """
 
-_EXPECTED = {
+_EXPECTED: dict[str, object] = {
     "thread": [1],
     "file": True,
     "process": True,

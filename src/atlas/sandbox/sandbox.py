@@ -18,6 +18,8 @@ from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.sandbox.worker import Worker
 from atlas.sandbox.workers import Nursery
 
+_LIMITS = Limits()
+_CLOSED = "The sandbox is closed."
 _BATCH = 64
 """Most inputs of one process; bounds its output files."""
 
@@ -71,7 +73,7 @@ class Sandbox:
         self,
         program: Program,
         inputs: Sequence[Input],
-        limits: Limits = Limits(),
+        limits: Limits = _LIMITS,
         *,
         fresh: bool = False,
     ) -> tuple[Observation, ...]:
@@ -95,12 +97,12 @@ class Sandbox:
         done = await asyncio.gather(*(self._batch(Job(program, batch, limits, role)) for batch in batches))
         return tuple(observation for batch in done for observation in batch)
 
-    async def run_check(self, program: Program, check_code: str, limits: Limits = Limits()) -> Observation:
+    async def run_check(self, program: Program, check_code: str, limits: Limits = _LIMITS) -> Observation:
         """Run test code that calls the program's ``entry`` from a box apart from it.
 
-        ``check_code`` finds the function under its own name and as ``candidate``; if it defines ``check``,
-        that is called with the function. Status OK means that the code ran to its end; EXCEPTION that it
-        raised, with the error; any other status comes with an error that begins with ``"program: "`` or ``"check: "``, the side that
+        ``check_code`` finds the function under its own name and as ``candidate``; if it defines ``check``, that is
+        called with the function. Status OK means that the code ran to its end; EXCEPTION that it raised, with the
+        error; any other status comes with an error that begins with ``"program: "`` or ``"check: "``, the side that
         it struck. The limits hold for each side, over all calls.
 
         Raises:
@@ -124,7 +126,7 @@ class Sandbox:
 
     async def _submit(self, work: Job | _Check) -> _Result:
         if not self._tasks:
-            raise SandboxError("The sandbox is closed.")
+            raise SandboxError(_CLOSED)
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait((work, future))
         return await future
@@ -134,18 +136,23 @@ class Sandbox:
             work, future = await self._queue.get()
             if future.done():  # cancelled while it waited
                 continue
+            worker.serving = future
             future.add_done_callback(worker.cancel_if_cancelled)
             try:
                 result = await (worker.check(*work) if isinstance(work, _Check) else worker.run(work))
             except SandboxError as error:
                 count = 1 if isinstance(work, _Check) else len(work.inputs)
                 result = (Observation(Status.INFRASTRUCTURE, error=str(error)),) * count
+            except asyncio.CancelledError:
+                if not future.done():
+                    future.set_exception(SandboxError(_CLOSED))
+                raise
             except Exception as error:  # noqa: BLE001  (a fault of one job is that job's, not the worker's)
                 if not future.done():
                     future.set_exception(error)
                 continue
             finally:
-                future.remove_done_callback(worker.cancel_if_cancelled)
+                worker.serving = None
             if not future.done():
                 future.set_result(result)
 
@@ -160,7 +167,7 @@ class Sandbox:
         while not self._queue.empty():
             _, future = self._queue.get_nowait()
             if not future.done():
-                future.set_exception(SandboxError("The sandbox was closed."))
+                future.set_exception(SandboxError(_CLOSED))
         for worker in self._workers:
             worker.close()
         await self._nursery.aclose()
@@ -187,6 +194,5 @@ async def _first_worker(nursery: Nursery, tiers: Sequence[str]) -> tuple[str, Wo
     raise SandboxError(
         "No sandbox can be set up here ("
         + "; ".join(reasons)
-        + "); allow user namespaces (sysctl user.max_user_namespaces) or use a kernel with Landlock (5.13
-        or later)."
+        + "); allow user namespaces (sysctl user.max_user_namespaces) or use a kernel with Landlock (5.13 or later)."
     )

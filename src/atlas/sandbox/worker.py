@@ -29,6 +29,8 @@ class Worker:
         self._nursery = nursery
         self._zygotes: dict[str, Zygote] = {}
         """By part: every job's own, and the checker's beside it."""
+        self.serving: asyncio.Future[Any] | None = None
+        """Who waits for the present job; a callback may come late, when the next job runs."""
         self._cancelled = False
 
     async def ready(self) -> None:
@@ -57,7 +59,7 @@ class Worker:
 
     def cancel_if_cancelled(self, future: asyncio.Future[Any]) -> None:
         """Stop the present job if nobody waits for it any more."""
-        if future.cancelled():
+        if future.cancelled() and future is self.serving:
             self._cancelled = True
             for zygote in self._zygotes.values():
                 zygote.cancel()
@@ -96,6 +98,8 @@ class Worker:
 
     async def _run_once(self, job: Job) -> _Result:
         zygote = await self._zygote("program")
+        if self._cancelled:
+            return ()
         try:
             return await _execute(zygote, job)
         except WorkerLost:
@@ -104,6 +108,8 @@ class Worker:
 
     async def _check_once(self, check: Job, served: Job) -> _Result:
         program, checker = await self._zygote("program"), await self._zygote("check")
+        if self._cancelled:
+            return ()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         sides = await asyncio.gather(
             _execute(checker, check, ours), _execute(program, served, theirs), return_exceptions=True

@@ -36,6 +36,15 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Link:
+    """What ties a process to its zygote: the counter that says it is confined, the shared page, the zygote's pid."""
+
+    started: int
+    page: mmap.mmap
+    zygote: int
+
+
+@dataclass(frozen=True)
 class Bounds:
     """Limits of one process: CPU in whole seconds (a backstop), bytes, and threads."""
 
@@ -45,31 +54,31 @@ class Bounds:
     processes: int | None
 
 
-def main(box: Box, bounds: Bounds, fds: list[int], started: int, page: mmap.mmap, zygote: int) -> NoReturn:
+def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
     """Confine this process, run what the request says, and end."""
     status = 1
     try:
-        _confine(box, bounds, fds, started, zygote)
+        _confine(box, bounds, fds, link)
     except OSError as error:
         text = str(error).encode()[: mmap.PAGESIZE - PAGE_TEXT]
-        page[PAGE_TEXT : PAGE_TEXT + len(text)] = text
+        link.page[PAGE_TEXT : PAGE_TEXT + len(text)] = text
         os._exit(status)
     try:
         gc.enable()
-        roles.play(page)
+        roles.play(link.page)
         status = 0
     finally:
         # Whatever the program left behind (threads, exit handlers, an exception in the recorder) ends here.
         os._exit(status)
 
 
-def _confine(box: Box, bounds: Bounds, fds: list[int], started: int, zygote: int) -> None:
+def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
     os.setsid()  # else a signal to the process group would reach the zygote
     for number, fd in enumerate(fds):
         os.dup2(fd, number, inheritable=False)
     if len(fds) == wire.CHANNEL:
         os.close(wire.CHANNEL)
-    os.dup2(started, _STARTED, inheritable=False)
+    os.dup2(link.started, _STARTED, inheritable=False)
     os.chdir(box.folder)
     _limit(bounds)
     if box.uid is not None:
@@ -79,7 +88,7 @@ def _confine(box: Box, bounds: Bounds, fds: list[int], started: int, zygote: int
         os.setresgid(box.uid, box.uid, box.uid)
         os.setresuid(box.uid, box.uid, box.uid)
     kernel.drop_capabilities(keep=box.capabilities)
-    kernel.die_with_parent(zygote)
+    kernel.die_with_parent(link.zygote)
     kernel.undumpable()
     kernel.no_new_privileges()
     if box.ruleset is not None:

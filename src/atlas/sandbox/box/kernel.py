@@ -71,8 +71,8 @@ def unshare(flags: int) -> None:
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
     """mount(2)."""
-    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags),
-    data.encode()) checked(f"mount on {target}", result)
+    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    checked(f"mount on {target}", result)
 
 
 def make_read_only(path: str, *, recursive: bool = True) -> None:
@@ -144,7 +144,7 @@ def close_from(first: int) -> None:
 
 
 class _Filter(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]  # noqa: RUF012
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
 
 
 def set_seccomp(program: bytes) -> None:

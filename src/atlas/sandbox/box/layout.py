@@ -46,9 +46,11 @@ class Layout:
         rules: list[tuple[str, Access]] = [(NULL, "write"), (_LOADER_CACHE, "read")]
         for folder in self.library:
             rules.append((folder, "list"))
-            rules += [(entry.path, "read") for entry in os.scandir(folder) if entry.name not in _HIDDEN]
-        rules += [(path, "read") for path in self.shared_objects]
-        return [*rules, (SCRATCH, "write")] if scratch else rules
+            rules.extend((entry.path, "read") for entry in os.scandir(folder) if entry.name not in _HIDDEN)
+        rules.extend((path, "read") for path in self.shared_objects)
+        if scratch:
+            rules.append((SCRATCH, "write"))
+        return rules
 
     def files(self) -> list[str]:
         """Return single files to mount beside the folders."""
@@ -73,8 +75,10 @@ def discover() -> Layout:
     if pid == 0:
         # Importing is the only sure way to learn what an extension module is linked with; a process of its
         # own # keeps all of that out of the zygotes.
-        os.write(writer, "\n".join(_linked(library)).encode())
-        os._exit(0)
+        try:
+            os.write(writer, "\n".join(_linked(library)).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     with open(reader, encoding="utf-8") as pipe:
         names = pipe.read().split("\n")

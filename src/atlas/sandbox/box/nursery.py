@@ -7,6 +7,8 @@ started, when the judge ends.
 
 from __future__ import annotations
 
+import _sitebuiltins
+import builtins
 import gc
 import importlib
 import os
@@ -33,6 +35,9 @@ def main(control_fd: int, judge: int) -> None:
     os.environ.clear()
     for name in _PRELOAD:
         importlib.import_module(name)
+    builtins.exit, builtins.quit = (
+        _sitebuiltins.Quitter(name, "Ctrl-D") for name in ("exit", "quit")
+    )  # as site has them
     # Received descriptors must never land on the numbers that a program's process uses.
     while os.open(os.devnull, os.O_RDWR) < zygote.FIRST_FREE_FD:
         pass

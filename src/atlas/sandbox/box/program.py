@@ -26,6 +26,7 @@ def reset() -> None:
     sys.stdout = sys.__stdout__ = _writer(1, "strict")
     sys.stderr = sys.__stderr__ = _writer(2, "backslashreplace")
     sys.argv = ["program.py"]
+    module("__main__")
     random.seed(SEED)
 
 
@@ -47,7 +48,6 @@ def flush() -> None:
 def module(name: str) -> dict[str, Any]:
     """Return the namespace of a new module ``name`` that imports and pickles can find."""
     made = types.ModuleType(name)
-    made.__dict__["__builtins__"] = __builtins__
     sys.modules[name] = made
     return made.__dict__
 

@@ -76,9 +76,8 @@ class _Recorder:
         while data:
             data = data[os.write(wire.RESULT, data) :]
 
-    def run(self, action: Callable[[], Any], raised: str = "exception", filename: str = program.FILENAME)
-    -> bool:
-        """Record what ``action`` returns or raises; say whether it returned plain data."""
+    def run(self, action: Callable[[], Any], filename: str = program.FILENAME) -> None:
+        """Record what ``action`` returns or raises."""
         try:
             value = action()
             sys.setrecursionlimit(_RECURSION_LIMIT)
@@ -90,11 +89,9 @@ class _Recorder:
             self.write("memory_limit", error="MemoryError")
         except BaseException as error:  # noqa: BLE001  (SystemExit too: the judge asked for a value)
             text, line = program.describe(error, filename)
-            self.write(raised, error=text, line=line)
+            self.write("exception", error=text, line=line)
         else:
             self.write("ok", value=tagged)
-            return True
-        return False
 
 
 def _positions() -> tuple[int, int]:
@@ -132,7 +129,7 @@ def _run_script(request: dict[str, Any], recorder: _Recorder) -> None:
     namespace = program.module("__main__")
     try:
         code = compile(request["code"], program.FILENAME, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  (SyntaxError, ValueError, RecursionError, MemoryError, ...)
         text, line = program.describe(error)
         recorder.write("no_load", error=text, line=line)
         return
@@ -161,5 +158,4 @@ def _serve(request: dict[str, Any], recorder: _Recorder) -> None:
 
 def _check(request: dict[str, Any], recorder: _Recorder) -> None:
     recorder.begin()
-    recorder.run(lambda: proxy.check(wire.CHANNEL, request["code"], request["entry"]),
-    filename=proxy.FILENAME)
+    recorder.run(lambda: proxy.check(wire.CHANNEL, request["code"], request["entry"]), filename=proxy.FILENAME)

@@ -172,10 +172,10 @@ class _Zygote:
             processes=job["processes"] if self.box.own_user else None,
         )
         start = time.monotonic()
-        zygote = os.getpid()
+        link = child.Link(self.started, self.page, os.getpid())
         pid = os.fork()
         if pid == 0:
-            child.main(self.box, limits, fds, self.started, self.page, zygote)
+            child.main(self.box, limits, fds, link)
         for fd in fds:
             os.close(fd)
         killed, budget = self.supervise(pid, job, start)
@@ -208,8 +208,9 @@ class _Zygote:
         killed: str | None = None
         try:
             while True:
-                ready = {fd for fd, _ in poll.poll(max(_SHORTEST_WAIT_MS, math.ceil(min(wait, longest) *
-                1000)))} cpu, wall = time.clock_gettime(clock), time.monotonic()
+                timeout = max(_SHORTEST_WAIT_MS, math.ceil(min(wait, longest) * 1000))
+                ready = {fd for fd, _ in poll.poll(timeout)}
+                cpu, wall = time.clock_gettime(clock), time.monotonic()
                 budget.update(self.page, cpu, wall)
                 if exited in ready:
                     return None, budget
