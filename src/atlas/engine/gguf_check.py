@@ -35,6 +35,8 @@ def check(path: Path) -> ModelFile:
     Raises:
         UsageError: there is no such file, or it is no complete GGUF model.
     """
+    if path.is_dir():
+        raise UsageError(f"{path} is not a file: give the path of a GGUF model file.")
     try:
         # Not blocking: a named pipe would otherwise be waited for.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:

@@ -71,7 +71,9 @@ def read_header(file: BinaryIO) -> Header:
     alignment = values.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 16:
         raise Malformed("has an absurd alignment")
-    data = max((_tensor_end(file) for _ in range(tensors)), default=0)
+    if tensors == 0:
+        raise Malformed("holds no weights")
+    data = max(_tensor_end(file) for _ in range(tensors))
     start = -(-file.tell() // alignment) * alignment
     return Header(values, lengths, start + data)
 

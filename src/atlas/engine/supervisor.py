@@ -29,6 +29,7 @@ _LOG_LINES = 200
 _LOG_COLUMNS = 500
 _STOP_S = 3.0
 _DOWN_S = 5.0
+_BIND_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,20 @@ class Supervisor:
         Raises:
             EngineError: it ended or did not become healthy in time, with the engine's own reason.
         """
-        try:
-            await self._launch()
-        except BaseException:
-            await self._end()
-            raise
-        return self.url
+        tries_left = _BIND_TRIES
+        while True:
+            try:
+                await self._launch()
+                return self.url
+            except EngineError as e:
+                await self._end()
+                tries_left -= 1
+                # A port that was free when it was chosen may be taken by now: then choose again.
+                if "couldn't bind" not in str(e) or not tries_left:
+                    raise
+            except BaseException:
+                await self._end()
+                raise
 
     async def recover(self) -> str:
         """After a lost connection: the URL of a healthy engine, restarted if it had died or hangs.

@@ -73,14 +73,17 @@ class Transport:
         headers = {"Accept-Encoding": "identity"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
+        secure = self.base.startswith("https:")
         # No connection limit: the caller decides how much is in flight. Proxies are for the outside only.
+        # Connections are kept only where they cost a TLS handshake: llama.cpp now and then closes one just
+        # after a streamed reply, without notice, and the next request on it is lost.
         self._http = httpx.AsyncClient(
             headers=headers,
             timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32 if secure else 0),
             trust_env=host not in _LOOPBACK,
             # Reading the system's certificates takes longer than attaching to a local server.
-            verify=self.base.startswith("https:"),
+            verify=secure,
         )
 
     def __repr__(self) -> str:

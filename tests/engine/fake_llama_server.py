@@ -1,0 +1,55 @@
+"""A stand-in for ``llama-server``: the same flags and environment, the same server inside, out of xllamacpp.
+
+Run with a Python that has xllamacpp. ``FAKE_DEVICES`` is printed for ``--list-devices``; ``FAKE_BUSY_PORTS`` names
+a file with one character for each start that is to find its port taken.
+"""
+
+import argparse
+import os
+import sys
+import threading
+from pathlib import Path
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--version"]:
+        print("version: 9876 (0123abc)\nbuilt with a compiler", file=sys.stderr)
+        return
+    if sys.argv[1:] == ["--list-devices"]:
+        print("Available devices:\n" + os.environ.get("FAKE_DEVICES", ""))
+        return
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for flag in ("--model", "--alias", "--host"):
+        parser.add_argument(flag, required=True)
+    for flag in ("--port", "-np", "-c", "--threads"):
+        parser.add_argument(flag, type=int, required=True)
+    for flag in ("--jinja", "--metrics"):
+        parser.add_argument(flag, action="store_true", required=True)
+    flags = parser.parse_args()
+
+    busy = Path(os.environ.get("FAKE_BUSY_PORTS", "/nonexistent"))
+    if busy.exists() and (left := busy.read_text()):
+        busy.write_text(left[1:])
+        print("0.00.001.000 E srv start: couldn't bind HTTP server socket, hostname: 127.0.0.1", file=sys.stderr)
+        sys.exit(1)
+
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = flags.model
+    params.model_alias = {flags.alias}
+    params.hostnames = [flags.host]
+    params.port = flags.port
+    params.n_parallel = flags.np
+    params.n_ctx = flags.c
+    params.cpuparams.n_threads = flags.threads
+    params.api_keys = [os.environ["LLAMA_API_KEY"]]
+    params.ui = False
+    params.endpoint_metrics = flags.metrics
+    server = xllamacpp.Server(params)
+    threading.Event().wait()
+    del server
+
+
+if __name__ == "__main__":
+    main()
