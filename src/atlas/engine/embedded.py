@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from atlas.engine.settings import Settings
 from atlas.engine.supervisor import Launch
 
@@ -31,6 +29,8 @@ def plan(settings: Settings) -> Launch:
 
 def engine_version() -> str:
     """The installed xllamacpp."""
+    from importlib.metadata import version  # noqa: PLC0415  (slow to import, needed once)
+
     return f"xllamacpp {version('xllamacpp')}"
 
 
