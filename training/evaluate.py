@@ -17,7 +17,7 @@ from random import Random
 
 from atlas import engine
 from atlas.bench.suites.smallworld import MadeProblem, make
-from atlas.compare.rules import STDOUT, Rule, equal
+from atlas.compare.rules import Rule, equal
 from atlas.llm import parse
 from atlas.llm.types import Client, Message, Request
 from atlas.problem import Call, FunctionProblem, Stdin
@@ -26,6 +26,7 @@ from atlas.search import prompts
 from training.wordings import reword
 
 EVALUATION_SEED = 90_001
+STDOUT = Rule("stdout")
 
 
 async def ask(client: Client, messages: tuple[Message, ...]) -> str:
