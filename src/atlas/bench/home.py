@@ -83,9 +83,7 @@ def find_suite(name: str) -> SuitePaths:
         if (paths.problems / "suite.json").is_file():
             return paths
     known = ", ".join(p.name for p in list_suites()) or "none yet"
-    raise UsageError(
-        f"No suite is called {name!r} (there are: {known}); import one with `atlas bench import`."
-    )
+    raise UsageError(f"No suite is called {name!r} (there are: {known}); import one with `atlas bench import`.")
 
 
 def list_suites() -> tuple[SuitePaths, ...]:

@@ -55,9 +55,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             while raw := file.readline(MAX_LINE + 1):
                 number += 1
                 if len(raw) > MAX_LINE:
-                    raise UsageError(
-                        f"{path}, line {number} has more than {MAX_LINE >> 20} MiB; is it JSON lines?"
-                    )
+                    raise UsageError(f"{path}, line {number} has more than {MAX_LINE >> 20} MiB; is it JSON lines?")
                 if line := raw.decode("utf-8").strip():
                     yield number, line
     except FileNotFoundError:

@@ -50,9 +50,7 @@ def deny(paths: Sequence[Path], *, holes: Sequence[Path] = ()) -> WallReport:
     if version == 0:
         return WallReport(
             "none",
-            warnings=(
-                "This kernel has no Landlock: the answer keys were not denied to the solving process.",
-            ),
+            warnings=("This kernel has no Landlock: the answer keys were not denied to the solving process.",),
         )
     if len(os.listdir("/proc/self/task")) != 1:
         raise SandboxError("The wall must go up before any other thread runs; report this as a bug of ATLAS.")
@@ -62,16 +60,12 @@ def deny(paths: Sequence[Path], *, holes: Sequence[Path] = ()) -> WallReport:
     files = [file for path in real for file in _files(path) if not _within(file, opened)]
     warnings = [f"A hole was left in the wall: {hole}." for hole in opened]
     warnings += [
-        f"{f} has other hard links; a copy of the keys may be in reach."
-        for f in files
-        if f.stat().st_nlink > 1
+        f"{f} has other hard links; a copy of the keys may be in reach." for f in files if f.stat().st_nlink > 1
     ]
     try:
         landlock.restrict([*landlock.everything_but([*denied, *_block_devices()]), *opened], version)
     except OSError as error:
-        raise SandboxError(
-            f"The answer keys could not be denied to the solving process ({error})."
-        ) from error
+        raise SandboxError(f"The answer keys could not be denied to the solving process ({error}).") from error
     for file in files:
         _must_be_denied(file)
     return WallReport(
@@ -104,9 +98,7 @@ def aliases(path: Path) -> Iterator[Path]:
 
 def _mounts() -> Iterator[tuple[str, Path, Path]]:
     """Device, root inside the file system and mount point of every mount (proc(5), mountinfo)."""
-    for line in (
-        Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    ):
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         fields = line.split(" ")
         yield fields[2], Path(_unescape(fields[3])), Path(_unescape(fields[4]))
 

@@ -1,0 +1,53 @@
+"""What a run tells whoever watches, and how it crosses the pipe from the run's processes: a JSON text a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal, TypeAlias
+
+from pydantic import TypeAdapter, ValidationError
+
+from atlas.store.tape import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of a run.
+
+    * ``phase``: a phase begins (``text``: starting, solving, grading, ...)
+    * ``solved``: a problem of ``arm`` and ``seed`` is done; ``done`` of ``total``, ``tokens`` generated for it
+    * ``graded``: ``done`` of ``total`` programs have a verdict
+    * ``warning``: ``text`` belongs into the report
+    * ``error``: the process ends with ``text``; ``error`` names the kind of error
+    """
+
+    kind: Literal["phase", "solved", "graded", "warning", "error"]
+    text: str = ""
+    arm: str = ""
+    seed: int = 0
+    problem: str = ""
+    done: int = 0
+    total: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
+OnEvent: TypeAlias = Callable[[Event], None]
+"""Called in the event loop of the run; must return at once."""
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def to_line(event: Event) -> str:
+    """The event as one line."""
+    return canonical(asdict(event)) + "\n"
+
+
+def from_line(line: bytes) -> Event | None:
+    """The event of a line, or None when the line is no event."""
+    try:
+        return _ADAPTER.validate_json(line)
+    except ValidationError:
+        return None

@@ -1,0 +1,127 @@
+"""The rows of a run's files, validated when read back: what was handed over, all candidates, verdicts, seconds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from atlas.bench.jsonl import read_models
+
+
+class Record(BaseModel):
+    """Base of the rows."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class UsageRow(Record):
+    """What an answer cost; fields as in :class:`atlas.problem.Usage`."""
+
+    requests: int = 0
+    generated_tokens: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    executions: int = 0
+
+
+class Submission(Record):
+    """The one answer to one problem. ``lost`` is why there is none through no fault of the search, or empty.
+
+    ``move`` made the winning candidate.
+    """
+
+    problem: str
+    code: str | None
+    candidate: str | None
+    move: str
+    confidence: float
+    evidence: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    usage: UsageRow = UsageRow()
+    lost: str = ""
+
+
+class PoolCandidate(Record):
+    """One distinct candidate; ``count`` completions gave it."""
+
+    id: str
+    move: str
+    parent: str | None
+    code: str
+    count: int
+    tokens: int
+
+
+class PoolRecord(Record):
+    """Everything proposed for one problem; ``unusable`` completions held no program."""
+
+    problem: str
+    candidates: tuple[PoolCandidate, ...]
+    unusable: int = 0
+
+
+class Grade(Record):
+    """The verdict on one distinct program; fields as in :class:`atlas.bench.judge.Verdict`."""
+
+    problem: str
+    code_sha256: str
+    outcome: Literal["pass", "fail", "limit", "lost"]
+    detail: str = ""
+
+
+class Seconds(Record):
+    """Wall time of one problem (``problem`` set, others in flight beside it) or of an attempt at a whole arm."""
+
+    arm: str
+    seed: int
+    problem: str = ""
+    seconds: float
+
+
+def code_sha256(code: str) -> str:
+    """The name of a program in the grades."""
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def submissions(path: Path) -> dict[str, Submission]:
+    """By problem.
+
+    Raises:
+        UsageError: absent or malformed.
+    """
+    return {row.problem: row for _, row in read_models(path, Submission)}
+
+
+def pools(path: Path) -> dict[str, PoolRecord]:
+    """By problem.
+
+    Raises:
+        UsageError: absent or malformed.
+    """
+    return {row.problem: row for _, row in read_models(path, PoolRecord)}
+
+
+def grades(path: Path) -> dict[tuple[str, str], Grade]:
+    """By problem and program; nothing when the file isn't there yet.
+
+    Raises:
+        UsageError: malformed.
+    """
+    if not path.is_file():
+        return {}
+    return {(row.problem, row.code_sha256): row for _, row in read_models(path, Grade)}
+
+
+def seconds(path: Path) -> Iterator[Seconds]:
+    """In the order written; nothing when the file isn't there yet.
+
+    Raises:
+        UsageError: malformed.
+    """
+    if path.is_file():
+        for _, row in read_models(path, Seconds):
+            yield row
