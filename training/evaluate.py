@@ -16,17 +16,17 @@ from pathlib import Path
 from random import Random
 
 from atlas import engine
-from atlas.bench.suites.smallworld import MadeProblem, make
-from atlas.compare.rules import Rule, equal
+from atlas.bench.keys import Key
+from atlas.bench.suites.smallworld import make
+from atlas.compare.rules import equal
 from atlas.llm import parse
 from atlas.llm.types import Client, Message, Request
-from atlas.problem import Call, FunctionProblem, Stdin
+from atlas.problem import Call, FunctionProblem, Problem
 from atlas.sandbox import Program, Sandbox, Status
 from atlas.search import prompts
 from training.wordings import reword
 
 EVALUATION_SEED = 90_001
-STDOUT = Rule("stdout")
 
 
 async def ask(client: Client, messages: tuple[Message, ...]) -> str:
@@ -34,59 +34,56 @@ async def ask(client: Client, messages: tuple[Message, ...]) -> str:
     return reply.completions[0].text
 
 
-def entry(made: MadeProblem) -> str | None:
-    problem = made.problem
+Made = tuple[Problem, Key]
+
+
+def entry(problem: Problem) -> str | None:
     return problem.signature.name if isinstance(problem, FunctionProblem) else None
 
 
-def rule(made: MadeProblem) -> Rule:
-    return Rule() if isinstance(made.problem, FunctionProblem) else STDOUT
-
-
-async def passes(sandbox: Sandbox, made: MadeProblem, code: str | None) -> bool:
+async def passes(sandbox: Sandbox, made: Made, reply: str) -> bool:
+    problem, key = made
+    code = parse.extract_program(reply, entry(problem))
     if code is None:
         return False
-    program = Program(code, entry(made))
-    seen = await sandbox.run(program, [i for i, _ in made.tests])
+    seen = await sandbox.run(Program(code, entry(problem)), [t.input for t in key.tests])
     return all(
-        o.status is Status.OK and equal(want, o.value if isinstance(i, Call) else o.stdout, rule(made))
-        for o, (i, want) in zip(seen, made.tests, strict=True)
+        o.status is Status.OK and equal(t.expected, o.value if isinstance(t.input, Call) else o.stdout, key.rule)
+        for o, t in zip(seen, key.tests, strict=True)
     )
 
 
-async def drafts(client: Client, sandbox: Sandbox, made: MadeProblem) -> bool:
-    return await passes(
-        sandbox, made, parse.extract_program(await ask(client, prompts.draft(made.problem)), entry(made))
-    )
+async def drafts(client: Client, sandbox: Sandbox, made: Made) -> bool:
+    return await passes(sandbox, made, await ask(client, prompts.draft(made[0])))
 
 
-async def reworded(client: Client, sandbox: Sandbox, made: MadeProblem) -> bool:
+async def reworded(client: Client, sandbox: Sandbox, made: Made) -> bool:
     """The same with every sentence of the template in another wording."""
-    text = reword(prompts.draft(made.problem)[0].content, Random(made.problem.id), keep=0.0)
-    return await passes(sandbox, made, parse.extract_program(await ask(client, (Message("user", text),)), entry(made)))
+    text = reword(prompts.draft(made[0])[0].content, Random(made[0].id), keep=0.0)
+    return await passes(sandbox, made, await ask(client, (Message("user", text),)))
 
 
-async def expects(client: Client, sandbox: Sandbox, made: MadeProblem) -> bool:
+async def expects(client: Client, sandbox: Sandbox, made: Made) -> bool:
     """Whether the first of three expected outputs is right."""
-    tests = made.tests[:3]
-    text = await ask(client, prompts.expected_outputs(made.problem, [i for i, _ in tests]))
-    name = entry(made)
+    problem, key = made
+    first = key.tests[0]
+    reply = await ask(client, prompts.expected_outputs(problem, [t.input for t in key.tests[:3]]))
+    name = entry(problem)
     if name is None:
-        blocks = parse.extract_blocks(text)
-        return bool(blocks) and equal(tests[0][1], blocks[0], STDOUT)
-    return any(call == tests[0][0] and equal(tests[0][1], value) for call, value in parse.extract_asserts(text, name))
+        blocks = parse.extract_blocks(reply)
+        return bool(blocks) and equal(first.expected, blocks[0], key.rule)
+    asserts = parse.extract_asserts(reply, name)
+    return any(call == first.input and equal(first.expected, value, key.rule) for call, value in asserts)
 
 
-async def measure(
-    made: list[MadeProblem], check: Callable[[MadeProblem], Awaitable[bool]], together: int
-) -> dict[str, float]:
+async def measure(made: list[Made], check: Callable[[Made], Awaitable[bool]], together: int) -> dict[str, float]:
     """Share right, in %, by difficulty, kind and examples."""
     gate, right, total = asyncio.Semaphore(together), Counter[str](), Counter[str]()
 
-    async def one(problem: MadeProblem) -> None:
+    async def one(one_made: Made) -> None:
         async with gate:
-            ok = await check(problem)
-        for stratum in ("all", *problem.problem.tags.values()):
+            ok = await check(one_made)
+        for stratum in ("all", *one_made[0].tags.values()):
             right[stratum] += ok
             total[stratum] += 1
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from atlas.bench.suites import smallworld
 from atlas.bench.suites.smallworld import HIDDEN_TESTS, make
 from atlas.bench.world.kinds import Kind, in_bounds, random_value
 from atlas.bench.world.pipeline import Pipeline, draw, held_out
@@ -69,21 +70,33 @@ def test_about_a_fifth_of_the_compositions_is_held_out_and_no_single_step() -> N
     assert 0.17 < share < 0.23
 
 
-def test_the_suite_is_held_out_reproducible_and_a_prefix_of_a_larger_one() -> None:
-    made, again, other = make(3, 30), make(3, 40), make(4, 30)
-    assert [m.problem for m in made] == [m.problem for m in again][:30]
-    assert [m.tests for m in made] == [m.tests for m in again][:30]
-    assert made[0].problem.statement != other[0].problem.statement
+def test_a_suite_is_reproducible_and_a_prefix_of_a_larger_one() -> None:
+    made, other = make(3, 30), make(4, 30)
+    assert made == make(3, 40)[:30]
+    assert made[0][0].statement != other[0][0].statement
+
+
+def test_the_suite_draws_held_out_compositions_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Pipeline] = []
+
+    def spy(*args: Any, **kwargs: Any) -> Pipeline:
+        drawn.append(draw(*args, **kwargs))
+        return drawn[-1]
+
+    monkeypatch.setattr(smallworld, "draw", spy)
+    make(9, 60)
+    assert len(drawn) >= 60
+    assert all(held_out(p.names) for p in drawn)
 
 
 def test_hidden_tests_are_apart_from_the_examples_and_tell_constants_apart() -> None:
-    for made in make(5, 60):
-        inputs = [i for i, _ in made.tests]
+    for problem, key in make(5, 60):
+        inputs = [t.input for t in key.tests]
         assert len(inputs) == HIDDEN_TESTS
-        assert all(i not in inputs for i in (e.input for e in made.problem.examples))
-        assert len({repr(o) for _, o in made.tests}) > 1
-        assert (len(made.problem.examples) == 2) == (made.problem.tags["examples"] == "with")
-        assert isinstance(inputs[0], Call if isinstance(made.problem, FunctionProblem) else Stdin)
+        assert all(e.input not in inputs for e in problem.examples)
+        assert len({repr(t.expected) for t in key.tests}) > 1
+        assert (len(problem.examples) == 2) == (problem.tags["examples"] == "with")
+        assert isinstance(inputs[0], Call if isinstance(problem, FunctionProblem) else Stdin)
 
 
 def test_bounds_reject_what_is_too_large() -> None:

@@ -9,31 +9,26 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final
 
+from atlas.bench.home import SuitePaths
+from atlas.bench.keys import Key, Test
+from atlas.bench.suites.install import install
 from atlas.bench.world.kinds import Bounds, Kind
 from atlas.bench.world.pipeline import Pipeline, draw
 from atlas.bench.world.program import Style, program
 from atlas.bench.world.tasks import Task, draw_task
-from atlas.problem import Input, Problem
+from atlas.compare.rules import Rule
+from atlas.problem import Problem
 
 DIFFICULTIES: Final = (("easy", 2), ("medium", 3), ("hard", 4))
 HIDDEN_TESTS: Final = 14
 VERSION: Final = 1
 
 
-class MadeProblem:
-    """A problem with what only its maker and the grader may know."""
-
-    def __init__(self, problem: Problem, tests: list[tuple[Input, Any]], reference: str) -> None:
-        self.problem = problem
-        self.tests = tests
-        self.reference = reference
-
-
-def make(seed: int, count: int) -> list[MadeProblem]:
-    """``count`` problems; the first n of a larger suite of the same seed are the same problems."""
+def make(seed: int, count: int) -> list[tuple[Problem, Key]]:
+    """``count`` problems with their keys; the first n of a larger suite of the same seed are the same problems."""
     rng = Random(f"smallworld-{VERSION}-{seed}")
     seen: set[tuple[str, ...]] = set()
-    made: list[MadeProblem] = []
+    made: list[tuple[Problem, Key]] = []
     while len(made) < count:
         index = len(made)
         difficulty, length = DIFFICULTIES[index % len(DIFFICULTIES)]
@@ -45,7 +40,17 @@ def make(seed: int, count: int) -> list[MadeProblem]:
     return made
 
 
-def _problem(pipeline: Pipeline, rng: Random, index: int, seed: int, difficulty: str) -> MadeProblem:
+def write(paths: SuitePaths, seed: int, count: int) -> None:
+    """Make a suite and write its two stores.
+
+    Raises:
+        UsageError: ``count`` is below 1, or a file can't be written.
+    """
+    source = f"atlas bench make --seed {seed} --problems {count}"
+    install(paths, make(seed, count), version=str(VERSION), source=source, licence="Apache-2.0")
+
+
+def _problem(pipeline: Pipeline, rng: Random, index: int, seed: int, difficulty: str) -> tuple[Problem, Key]:
     function = rng.random() < 0.6
     task = draw_task(pipeline, rng, function=function)
     shown = [] if rng.random() < 0.25 else _values(task, rng, 2, Bounds(items=(1, 6)))
@@ -56,8 +61,9 @@ def _problem(pipeline: Pipeline, rng: Random, index: int, seed: int, difficulty:
     }
     problem = task.problem(f"smallworld-s{seed}-{index:04d}", shown, tags)
     hidden = _values(task, rng, HIDDEN_TESTS, Bounds(items=(0 if function else 1, 9)), shown)
-    tests = [(task.as_input(v), task.as_output(pipeline.output(v))) for v in hidden]
-    return MadeProblem(problem, tests, program(task, Style.STEPS))
+    tests = tuple(Test(task.as_input(v), task.as_output(pipeline.output(v))) for v in hidden)
+    rule = Rule("exact" if function else "stdout")
+    return problem, Key(problem.id, rule, tests, reference=program(task, Style.STEPS))
 
 
 def _values(task: Task, rng: Random, count: int, bounds: Bounds, without: list[Any] | None = None) -> list[Any]:
