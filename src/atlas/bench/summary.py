@@ -97,6 +97,16 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class _Graded:
+    """What every row is computed from; ``tags`` by problem."""
+
+    files: RunFiles
+    manifest: Manifest
+    grades: Grades
+    tags: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Outcome:
     """One problem, arm and seed; None where there is no verdict."""
 
@@ -116,14 +126,13 @@ def summarize(files: RunFiles) -> Summary:
         UsageError: a file is absent or malformed.
     """
     manifest = manifests.read(files)
-    grades = records.grades(files.grades)
     suite = store.load(find_suite(manifest.suite.name).problems)
-    tags = {p.id: dict(p.tags) for p in suite.problems}
+    graded = _Graded(files, manifest, records.grades(files.grades), {p.id: p.tags for p in suite.problems})
     found = manifests.found(files)
     rows: list[ArmRow] = []
     first: Scores = {}
     for index, arm in enumerate(manifest.spec.arms):
-        row, scores = _row(files, manifest, arm.name, grades, tags, first)
+        row, scores = _row(graded, arm.name, first)
         first = scores if index == 0 else first
         rows.append(row)
     return Summary(
@@ -136,18 +145,12 @@ def summarize(files: RunFiles) -> Summary:
     )
 
 
-def _row(
-    files: RunFiles,
-    manifest: Manifest,
-    arm: str,
-    grades: Grades,
-    tags: Mapping[str, Mapping[str, str]],
-    first: Scores,
-) -> tuple[ArmRow, Scores]:
+def _row(run: _Graded, arm: str, first: Scores) -> tuple[ArmRow, Scores]:
+    files, grades = run.files, run.grades
     outcomes: dict[str, list[_Outcome]] = {}
     answers: list[Submission] = []
     limits = 0
-    for seed in manifest.spec.seeds:
+    for seed in run.manifest.spec.seeds:
         pools = records.pools(files.pool(arm, seed))
         for problem, answer in records.submissions(files.submissions(arm, seed)).items():
             answers.append(answer)
@@ -173,7 +176,7 @@ def _row(
         limits=limits,
         infrastructure=sum(o.selected is None for several in outcomes.values() for o in several),
         against_first=_against(first, selected) if first else None,
-        strata=_strata(selected, first, tags),
+        strata=_strata(selected, first, run.tags),
     )
     return row, selected
 

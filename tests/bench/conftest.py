@@ -1,0 +1,25 @@
+"""A home of its own for every test, and the data files that some tests need."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def atlas_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("ATLAS_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def humaneval_file() -> Path:
+    root = os.environ.get("ATLAS_TEST_DATA") or Path(__file__).parents[2].parent / "shared" / "data"
+    file = Path(root) / "HumanEval.jsonl.gz"
+    if not file.is_file():
+        pytest.skip(f"needs HumanEval.jsonl.gz in {root} (set ATLAS_TEST_DATA)")
+    return file
