@@ -39,6 +39,16 @@ def key_stores() -> tuple[Path, ...]:
     return (_PACKAGE / "keystore", home() / "keys")
 
 
+def denied_to_solving() -> tuple[Path, ...]:
+    """What the process that solves may not open: the key stores, and the source and bytecode of the makers.
+
+    A maker is deterministic: who can run it and knows a suite's seed has its keys.
+    """
+    suites = _PACKAGE / "suites"
+    bytecode = (suites / "__pycache__").glob("smallworld.*")
+    return (*key_stores(), _PACKAGE / "world", suites / "smallworld.py", *sorted(bytecode))
+
+
 @dataclass(frozen=True, slots=True)
 class SuitePaths:
     """The two directories of one suite."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from atlas.bench.keys import Key, Test
+from atlas.bench.keys import HiddenTest, Key
 from atlas.compare.rules import equal
 from atlas.problem import FunctionProblem, Problem
 from atlas.sandbox import Limits, Observation, Program, Sandbox, Status
@@ -63,7 +63,7 @@ async def _once(sandbox: Sandbox, program: Program, key: Key) -> Verdict:
     return Verdict("pass")
 
 
-def _compared(tests: Sequence[Test], observed: Sequence[Observation], key: Key) -> list[Verdict]:
+def _compared(tests: Sequence[HiddenTest], observed: Sequence[Observation], key: Key) -> list[Verdict]:
     verdicts: list[Verdict] = []
     for test, observation in zip(tests, observed, strict=True):
         verdict = _verdict(observation)

@@ -19,7 +19,7 @@ from atlas.problem import Input, Value
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class HiddenTest:
     """One hidden test: an input and what a right program returns or prints for it."""
 
     input: Input
@@ -35,7 +35,7 @@ class Key:
 
     problem_id: str
     rule: Rule
-    tests: tuple[Test, ...] = ()
+    tests: tuple[HiddenTest, ...] = ()
     check_code: str = ""
     reference: str = ""
 
@@ -83,7 +83,7 @@ def row_key(row: KeyRow) -> Key:
     """
     if bool(row.tests) == bool(row.check):
         raise ValueError(f"the key of {row.id} needs either tests or a check")
-    tests = tuple(Test(row_input(t.input), decode(t.expected)) for t in row.tests)
+    tests = tuple(HiddenTest(row_input(t.input), decode(t.expected)) for t in row.tests)
     return Key(row.id, Rule(row.rule.kind, row.rule.tolerance), tests, row.check, row.reference)
 
 
