@@ -58,6 +58,8 @@ class Sandbox:
         """
         if sys.platform != "linux":
             raise SandboxError("The sandbox needs Linux; on other systems run ATLAS in a Linux container or WSL.")
+        if tier not in {None, *canary.TIERS}:
+            raise SandboxError(f"There is no sandbox tier {tier!r}; choose one of {', '.join(canary.TIERS)}.")
         nursery = await Nursery.start()
         try:
             chosen, first = await _first_worker(nursery, (tier,) if tier else canary.TIERS)

@@ -153,12 +153,10 @@ async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = Non
 
 
 def _verdict(checked: Observation, program: Observation) -> Observation:
-    """Join both sides' observations: the check decides, and where it failed for a limit, the side is
-    named.
-    """
+    """Join both sides' observations: the check decides; where it failed because a side ended, that side is named."""
     if checked.status is Status.OK:
         return checked
-    if program.status not in {Status.OK, Status.EXCEPTION}:
+    if program.status is not Status.OK:
         return _named(program, "program")
     return checked if checked.status is Status.EXCEPTION else _named(checked, "check")
 

@@ -18,6 +18,7 @@ from atlas.sandbox.box import program
 
 FILENAME = "<check>"
 _MAX_BYTES = 16 << 20
+_MAX_NAME = 80
 _MAX_MESSAGE = 500
 
 
@@ -33,16 +34,32 @@ class ProgramLost(BaseException):
 
 def serve(channel: int, function: Callable[..., Any]) -> None:
     """Answer calls of ``function`` until the checker ends."""
-    while (data := _receive(channel)) is not None:
-        arguments, keywords = codec.loads(data)
-        try:
-            reply = ["value", codec.encode(function(*arguments, **keywords))]
-        except codec.CodecError as error:
-            reply = ["bad_value", str(error)]
-        except Exception as error:  # noqa: BLE001  (whatever it is, the check decides)
-            text, _ = program.describe(error)
-            reply = ["raised", type(error).__name__, text.partition(": ")[2]]
-        _send(channel, json.dumps(reply).encode())
+    try:
+        while (data := _receive(channel)) is not None:
+            arguments, keywords = codec.loads(data)
+            _send(channel, json.dumps(_call(function, arguments, keywords)).encode())
+    except OSError:
+        return  # the checker has ended, or the program closed the channel: the checker's side says what that means
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
+    try:
+        return ["value", codec.encode(function(*arguments, **keywords))]
+    except codec.CodecError as error:
+        return ["bad_value", str(error)]
+    except MemoryError:
+        raise  # a limit of this process and no answer
+    except Exception as error:  # noqa: BLE001  (whatever it is, the check decides)
+        text, _ = program.describe(error)
+        return ["raised", type(error).__name__, text.partition(": ")[2], _arguments(error)]
+
+
+def _arguments(error: Exception) -> codec.Tagged:
+    """Return what the exception was made with, None if that is no plain data."""
+    try:
+        return codec.encode(list(error.args))
+    except Exception:  # noqa: BLE001  (args may be the program's own code)
+        return None
 
 
 def check(channel: int, code: str, entry: str) -> None:
@@ -77,8 +94,8 @@ def _outcome(data: bytes) -> Any:
         match codec.parse(data):
             case ["value", tagged]:
                 return codec.decode(tagged)
-            case ["raised", str(name), str(message)]:
-                raise _exception(name)(message[:_MAX_MESSAGE])
+            case ["raised", str(name), str(message), arguments]:
+                raise _exception(name[:_MAX_NAME], message[:_MAX_MESSAGE], arguments)
             case ["bad_value", str(message)]:
                 raise TypeError(message[:_MAX_MESSAGE])
             case _:
@@ -87,12 +104,16 @@ def _outcome(data: bytes) -> Any:
         raise ProgramLost("the program sent nonsense") from error
 
 
-def _exception(name: str) -> Callable[[str], Exception]:
+def _exception(name: str, message: str, arguments: codec.Tagged) -> Exception:
+    """Make the built-in exception of that name again; anything else is a ProgramError."""
     kind = getattr(builtins, name, None)
-    # SystemExit and its like are no Exceptions; UnicodeError's children want more than a message.
-    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, UnicodeError):
-        return kind
-    return lambda message: ProgramError(f"{name[:80]}: {message}")
+    # SystemExit and its like are no Exceptions.
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        try:
+            return kind(*codec.decode(arguments)) if arguments is not None else kind(message)
+        except TypeError:  # it wants other arguments than it was said to have
+            return ProgramError(f"{name}: {message}")
+    return ProgramError(f"{name}: {message}")
 
 
 def _send(channel: int, data: bytes) -> None:

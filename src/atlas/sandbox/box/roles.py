@@ -152,8 +152,7 @@ def _serve(request: dict[str, Any], recorder: _Recorder) -> None:
     function = _load(request, recorder)
     if function is not None:
         recorder.begin()
-        proxy.serve(wire.CHANNEL, function)
-        recorder.write("ok", value=None)
+        recorder.run(lambda: proxy.serve(wire.CHANNEL, function))
 
 
 def _check(request: dict[str, Any], recorder: _Recorder) -> None:

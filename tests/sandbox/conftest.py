@@ -1,0 +1,17 @@
+import pytest
+import pytest_asyncio
+
+from atlas.errors import SandboxError
+from atlas.sandbox import Sandbox
+from atlas.sandbox.canary import TIERS
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=TIERS)
+async def sandbox(request):
+    """A sandbox of each tier that this machine can run; one worker, so that the next job meets the last one's box."""
+    try:
+        started = await Sandbox.start(1, tier=request.param)
+    except SandboxError as error:
+        pytest.skip(str(error))
+    async with started:
+        yield started
