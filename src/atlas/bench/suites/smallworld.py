@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from atlas.bench.home import SuitePaths
-from atlas.bench.keys import Key, Test
+from atlas.bench.keys import HiddenTest, Key
 from atlas.bench.suites.install import install
 from atlas.bench.world.kinds import Bounds, Kind
 from atlas.bench.world.pipeline import Pipeline, draw
@@ -61,7 +61,7 @@ def _problem(pipeline: Pipeline, rng: Random, index: int, seed: int, difficulty:
     }
     problem = task.problem(f"smallworld-s{seed}-{index:04d}", shown, tags)
     hidden = _values(task, rng, HIDDEN_TESTS, Bounds(items=(0 if function else 1, 9)), shown)
-    tests = tuple(Test(task.as_input(v), task.as_output(pipeline.output(v))) for v in hidden)
+    tests = tuple(HiddenTest(task.as_input(v), task.as_output(pipeline.output(v))) for v in hidden)
     rule = Rule("exact" if function else "stdout")
     return problem, Key(problem.id, rule, tests, reference=program(task, Style.STEPS))
 
