@@ -29,6 +29,7 @@ PASSING = {
     "all kinds of data": ("def f(*a, **k): return (list(a), k)", "assert f((1,), {2}, b'x', k={1: 1.5}) == ([(1,), {2}, b'x'], {'k': {1: 1.5}})"),
     "helpers and modules": ("def f(x): return x", "import math, copy\ndef poly(x): return math.fabs(x)\ndef check(candidate): assert poly(candidate(copy.deepcopy(-2))) == 2"),
     "state between calls": ("n = 0\ndef f():\n    global n\n    n += 1\n    return n", "assert [f(), f()] == [1, 2]"),
+    "a stub of the statement's": ("def f(x): return x + 1", "def f(x): pass\ndef check(candidate): assert candidate(1) == f(1) == 2"),
     "printing programs": ("def f(x):\n    print(x)\n    return x + 1", CHECK),
     "a megabyte each way": ("def f(x): return x", "x = 'y' * (1 << 20)\nassert f(x) == x"),
 }  # fmt: skip

@@ -41,15 +41,21 @@ class Layout:
             if not any(p == entry.path or p.startswith(entry.path + "/") for p in self.library)
         ]
 
-    def rules(self, *, scratch: bool) -> list[tuple[str, Access]]:
-        """Return what Landlock is to allow; ``scratch``: with a writable folder."""
+    def rules(self, *, mounted: bool) -> list[tuple[str, Access]]:
+        """Return what Landlock is to allow; ``mounted``: in a root that shows nothing else, with a scratch folder.
+
+        Each rule is copied for each process, so the fewer the better: without a root of our own, the user's packages
+        beside the library can only be left out by naming all the rest.
+        """
         rules: list[tuple[str, Access]] = [(NULL, "write"), (_LOADER_CACHE, "read")]
+        if mounted:
+            rules.extend((folder, "read") for folder in self.folders())
+            rules.append((SCRATCH, "write"))
+            return rules
         for folder in self.library:
             rules.append((folder, "list"))
             rules.extend((entry.path, "read") for entry in os.scandir(folder) if entry.name not in _HIDDEN)
         rules.extend((path, "read") for path in self.shared_objects)
-        if scratch:
-            rules.append((SCRATCH, "write"))
         return rules
 
     def files(self) -> list[str]:

@@ -81,8 +81,8 @@ _X32_BIT = 0x40000000
 _ALLOW = 0x7FFF0000
 _KILL_PROCESS = 0x80000000
 
-# Opcodes: load a word of seccomp_data at k; and with k; jump if equal to, or at least, k; return k.
-_LOAD, _AND, _JEQ, _JGE, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+# Opcodes: load a word of seccomp_data at k; and with k; jump if equal to, or at least, k; jump by k; return k.
+_LOAD, _AND, _JEQ, _JGE, _JUMP, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x05, 0x06
 _NUMBER, _ARCH, _ARGS = 0, 4, 16
 
 
@@ -153,9 +153,11 @@ def assemble() -> bytes:
     out += _word(_LOAD, _NUMBER)
     if not AARCH64:
         out += _word(_JGE, _X32_BIT, 0, 1) + _word(_RETURN, _errno(errno.EPERM))
-    for numbers in _PLAIN.values():
-        if (number := numbers[column]) is not None:
-            out += _when(number, _word(_RETURN, _ALLOW))
+    plain = [number for numbers in _PLAIN.values() if (number := numbers[column]) is not None]
+    for place, number in enumerate(plain):
+        # All jump to the one ALLOW behind them; half the instructions is half the time to install them.
+        out += _word(_JEQ, number, len(plain) - place, 0)
+    out += _word(_JUMP, 1) + _word(_RETURN, _ALLOW)
     for numbers, body in checked.items():
         out += _when(numbers[column], body)
     # glibc falls back on clone, whose flags a filter can read.

@@ -56,7 +56,7 @@ def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
         uid = namespaces.INNER_UID
     hidden_library = tier == "landlock" and uid is not None and not layout.readable_by_all()
     return child.Box(
-        ruleset=_ruleset(layout, scratch=tier != "landlock"),
+        ruleset=_ruleset(layout, mounted=tier != "landlock"),
         filter=seccomp.assemble(),
         uid=uid,
         # Root's own library, a user without rights: reading is then up to Landlock alone.
@@ -67,8 +67,8 @@ def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
     )
 
 
-def _ruleset(layout: Layout, *, scratch: bool) -> int | None:
-    return landlock.make_ruleset(layout.rules(scratch=scratch)) if landlock.version() else None
+def _ruleset(layout: Layout, *, mounted: bool) -> int | None:
+    return landlock.make_ruleset(layout.rules(mounted=mounted)) if landlock.version() else None
 
 
 def _private_uid(number: int) -> int | None:
@@ -258,5 +258,5 @@ class _Zygote:
         namespaces.renew_scratch()
         if self.box.ruleset is not None:
             os.close(self.box.ruleset)
-            self.box.ruleset = _ruleset(self.layout, scratch=True)
+            self.box.ruleset = _ruleset(self.layout, mounted=True)
         self.scratch = self._scratch_state()
