@@ -15,7 +15,8 @@ from atlas.store.tape import canonical
 class Event:
     """One step of a run.
 
-    * ``phase``: a phase begins (``text``: starting, solving, grading, ...)
+    * ``phase``: a phase begins (``text``: starting, solving, grading, ...); ``path`` is the run's directory at
+      its creation and its end
     * ``solved``: a problem of ``arm`` and ``seed`` is done; ``done`` of ``total``, ``tokens`` generated for it
     * ``graded``: ``done`` of ``total`` programs have a verdict
     * ``warning``: ``text`` belongs into the report
@@ -27,6 +28,7 @@ class Event:
     arm: str = ""
     seed: int = 0
     problem: str = ""
+    path: str = ""
     done: int = 0
     total: int = 0
     tokens: int = 0

@@ -82,6 +82,15 @@ class Seconds(Record):
     seconds: float
 
 
+class Divergence(Record):
+    """A problem on which a replay asked for something that is not on the tape, or for something else."""
+
+    arm: str
+    seed: int
+    problem: str
+    error: str
+
+
 def code_sha256(code: str) -> str:
     """The name of a program in the grades."""
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from atlas.errors import UsageError
+from atlas.llm.types import Sampling
 
 _ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,63}\Z")
 _SETTING = re.compile(r"([a-z_]+)=(\S+)\Z")
@@ -50,11 +51,12 @@ class EngineSpec:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """A whole run. ``deadline_s`` is a bound a problem; ``limit`` takes the first problems of the suite.
+    """A whole run.
 
-    ``concurrency`` problems are in flight at a time; 0 means as many as fill the engine's slots.
-    ``plugins`` are modules imported behind the wall (moves and strategies of others); ``holes`` are left
-    in the wall on purpose.
+    ``sampling`` is what the model's makers recommend; ``deadline_s`` is a bound a problem; ``limit`` takes the first
+    problems of the suite. ``concurrency`` problems are in flight at a time; 0 means as many as fill the engine's
+    slots. ``plugins`` are modules imported behind the wall (moves and strategies of others); ``holes`` are left in
+    the wall on purpose.
     """
 
     suite: str
@@ -62,6 +64,8 @@ class RunSpec:
     seeds: tuple[int, ...] = (0,)
     engine: EngineSpec = field(default_factory=EngineSpec)
     limit: int | None = None
+    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0.8, top_p=0.95))
+    max_tokens: int = 1024
     concurrency: int = 0
     workers: int | None = None
     deadline_s: float | None = None
@@ -143,6 +147,11 @@ class RunFiles:
     def log(self) -> Path:
         """Standard error of the run's processes."""
         return self.out / "log.txt"
+
+    @property
+    def divergences(self) -> Path:
+        """Where a replay left its tape, a problem a line; written by replays alone."""
+        return self.out / "divergences.jsonl"
 
     @property
     def grades(self) -> Path:

@@ -1,0 +1,55 @@
+"""From a solve to the rows that are handed over. Only what replays byte for byte is in them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from atlas.bench.records import PoolCandidate, PoolRecord, Submission, UsageRow
+from atlas.search.solver import Solved
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of one problem; a lost one has no pool."""
+
+    submission: Submission
+    pool: PoolRecord | None
+
+
+def answer_of(solved: Solved) -> Answer:
+    """The answer and the pool behind it."""
+    solution, pool = solved.solution, solved.pool
+    winner = None if solution.candidate is None else pool.members[pool.find(solution.candidate)].candidate
+    submission = Submission(
+        problem=solution.problem_id,
+        code=None if solution.code is None else _text(solution.code),
+        candidate=solution.candidate,
+        move=winner.move if winner else "",
+        confidence=solution.confidence,
+        evidence=tuple(map(_text, solution.evidence)),
+        reasons=tuple(map(_text, solution.reasons)),
+        usage=UsageRow(**asdict(solution.usage)),
+    )
+    candidates = tuple(
+        PoolCandidate(
+            id=member.candidate.id,
+            move=member.candidate.move,
+            parent=member.candidate.parent,
+            code=_text(member.candidate.program.code),
+            count=member.drawn + member.derived,
+            tokens=member.candidate.tokens,
+        )
+        for member in pool.members
+    )
+    return Answer(submission, PoolRecord(problem=solution.problem_id, candidates=candidates))
+
+
+def lost(problem: str, reason: str) -> Answer:
+    """No answer, through no fault of the search."""
+    row = Submission(problem=problem, code=None, candidate=None, move="", confidence=0.0, lost=_text(reason) or "lost")
+    return Answer(row, None)
+
+
+def _text(text: str) -> str:
+    """Lone surrogates, which no JSON reader takes, are written out."""
+    return text.encode("utf-8", "backslashreplace").decode()

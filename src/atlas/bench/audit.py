@@ -1,0 +1,171 @@
+"""The audit: replace every answer key by garbage, replay the run from its tape, compare what is handed over.
+
+The garbage lies where a move would find the real keys, and no wall hides it: a move that reads keys, by a hole or
+because there was no wall, does something else this time, and is named. A run whose submissions are the same byte for
+byte did not depend on the keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from atlas.bench import manifest as manifests
+from atlas.bench import seal, shadow
+from atlas.bench.events import OnEvent
+from atlas.bench.home import SuitePaths, find_suite, key_stores
+from atlas.bench.job import Job
+from atlas.bench.jsonl import read_lines, read_models, write_atomically
+from atlas.bench.manifest import Manifest
+from atlas.bench.records import Divergence
+from atlas.bench.run import absolute, solve_in_child
+from atlas.bench.spec import RunFiles
+from atlas.errors import AtlasError, UsageError
+from atlas.store.tape import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that must not be. ``move`` is the move behind it where one is known."""
+
+    what: str
+    arm: str = ""
+    seed: int = 0
+    problem: str = ""
+    move: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """``method`` says where the garbage lay; ``compared`` counts the submissions looked at."""
+
+    run: str
+    method: str
+    compared: int
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+
+async def audit(root: Path, on_event: OnEvent) -> AuditReport:
+    """Audit the sealed run in ``root`` and write ``audit.json`` there.
+
+    Raises:
+        UsageError: ``root`` holds no sealed run, or its suite is gone or changed.
+        AtlasError: the replay could not be carried out.
+    """
+    files = RunFiles.at(absolute(root))
+    manifest = manifests.read(files)
+    if not files.seal.is_file():
+        raise UsageError(f"{files.root} is not finished; `atlas bench resume` finishes it.")
+    findings: list[Finding] = []
+    try:
+        seal.verify(files)
+    except AtlasError as error:
+        findings.append(Finding(str(error)))
+    work = files.root / "audit"
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        method = await _replay(files, manifest, work, on_event)
+        compared, differing = _compare(files, RunFiles(files.root, work), manifest)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    report = AuditReport(manifest.id, method, compared, (*findings, *differing), _warnings(files))
+    write_atomically(files.root / "audit.json", canonical(asdict(report)) + "\n")
+    return report
+
+
+async def _replay(files: RunFiles, manifest: Manifest, work: Path, on_event: OnEvent) -> str:
+    """Replay into ``work`` with garbage in place of the keys; returns how it was put there."""
+    paths = find_suite(manifest.suite.name)
+    pairs = [(work / "garbage" / str(i), store) for i, store in enumerate(key_stores()) if store.is_dir()]
+    await asyncio.to_thread(_make_garbage, pairs)
+    job = Job(files.root, work, paths.problems, manifest.spec, deny=(), mode="replay")
+    if await asyncio.to_thread(shadow.works, pairs):
+        await solve_in_child(job, on_event, prefix=shadow.command(pairs))
+        return "mount namespace: garbage at the very paths of the keys"
+    other = _other_home(work, paths, pairs)
+    await solve_in_child(job, on_event, atlas_home=other)
+    return "another ATLAS_HOME: garbage where the suite's keys are looked up (no namespaces here)"
+
+
+def _make_garbage(pairs: list[tuple[Path, Path]]) -> None:
+    for garbage, store in pairs:
+        # A process of its own: the keys' shape is read there, and this one never holds a key.
+        made = subprocess.run(
+            [sys.executable, "-m", "atlas.bench.garbage", str(store), str(garbage)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            last = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise AtlasError(f"No garbage keys could be made from {store}: {last}")
+
+
+def _other_home(work: Path, paths: SuitePaths, pairs: list[tuple[Path, Path]]) -> Path:
+    other = work / "home"
+    shutil.copytree(paths.problems, other / "suites" / paths.name)
+    for garbage, store in pairs:
+        if paths.keys.is_relative_to(store):
+            shutil.copytree(garbage / paths.name, other / "keys" / paths.name)
+    return other
+
+
+def _compare(original: RunFiles, replayed: RunFiles, manifest: Manifest) -> tuple[int, list[Finding]]:
+    findings: list[Finding] = []
+    diverged: set[tuple[str, int, str]] = set()
+    if replayed.divergences.is_file():
+        for _, row in read_models(replayed.divergences, Divergence):
+            diverged.add((row.arm, row.seed, row.problem))
+            move = _move_in(row.error, row.problem)
+            findings.append(Finding(f"left the tape: {row.error}", row.arm, row.seed, row.problem, move))
+    compared = 0
+    for arm in manifest.spec.arms:
+        for seed in manifest.spec.seeds:
+            before = _rows(original.submissions(arm.name, seed))
+            after = _rows(replayed.submissions(arm.name, seed))
+            compared += len(before)
+            for problem in sorted(before.keys() | after.keys()):
+                if before.get(problem) == after.get(problem) or (arm.name, seed, problem) in diverged:
+                    continue
+                move = _winner(after.get(problem)) or _winner(before.get(problem))
+                findings.append(Finding("the submission differs", arm.name, seed, problem, move))
+    return compared, findings
+
+
+def _rows(path: Path) -> dict[str, str]:
+    """The exact text of every line, by problem."""
+    return {str(_parsed(line).get("problem")): line for _, line in read_lines(path)}
+
+
+def _winner(line: str | None) -> str:
+    return str(_parsed(line).get("move", "")) if line is not None else ""
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    return json.loads(line)
+
+
+def _move_in(error: str, problem: str) -> str:
+    """The move in a key of the tape, ``.../problem/round/move/...``."""
+    found = re.search(re.escape(problem) + r"/\d+/([^/\s]+)/", error)
+    return found[1] if found else ""
+
+
+def _warnings(files: RunFiles) -> tuple[str, ...]:
+    found = manifests.found(files)
+    if found is None or found.wall.get("kind") == "none":
+        return ("The run was made without a wall.",)
+    return tuple(str(w) for w in found.wall.get("warnings", ()))

@@ -1,0 +1,32 @@
+"""What a solving process is given: a file, and one environment variable that is a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from atlas.bench.spec import RunSpec
+
+KEY_VARIABLE = "ATLAS_API_KEY"
+"""Brings an endpoint's API key; gone from the environment once it is read, and never on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one solving process does. ``suite`` is the problem store; ``deny`` what the wall hides.
+
+    ``root`` is the run's directory; a replay reads its tapes there and writes to ``out``.
+    """
+
+    root: Path
+    out: Path
+    suite: Path
+    spec: RunSpec
+    deny: tuple[Path, ...]
+    mode: Literal["live", "replay"] = "live"
+
+
+JOB: TypeAdapter[Job] = TypeAdapter(Job)

@@ -1,0 +1,102 @@
+"""The report as one HTML file that needs nothing else: no script, no font, no image from elsewhere.
+
+Everything that comes from a run is escaped. No hidden test is in it, since none is in what it is made from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+
+from atlas.bench.manifest import Found, Manifest
+from atlas.bench.report.table import HEAD, cells, notes, strata_cells
+from atlas.bench.summary import Score, Summary
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --faint: #6b6b6b; --line: #d8d8d8; --mark: #1f6feb; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8e8; --paper: #16181c; --faint: #9a9a9a; --line: #383c44; --mark: #6ea8fe; }
+}
+body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: var(--ink); background: var(--paper);
+  font: 15px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; }
+th { color: var(--faint); font-weight: 600; }
+svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
+.axis { stroke: var(--line); } .bar { stroke: var(--mark); stroke-width: 2; }
+.dot { fill: var(--mark); } .oracle { fill: none; stroke: var(--faint); stroke-width: 1.5; }
+.note { color: var(--faint); } pre { overflow-x: auto; font-size: 12px; } summary { cursor: pointer; }
+@media print { details { display: none; } }
+"""
+
+_ROW, _LEFT, _WIDTH = 28, 190, 480
+
+
+def render(summary: Summary, manifest: Manifest, found: Found | None) -> str:
+    """The whole file as text (UTF-8)."""
+    head, strata = strata_cells(summary)
+    parts = [
+        f"<h1>{escape(summary.suite)}: {summary.problems} problems</h1>",
+        f'<p class="note">run {escape(summary.run)}, {escape(manifest.created)}</p>',
+        _table(HEAD, [cells(row) for row in summary.rows]),
+        "<h2>Selected@1 with 95% intervals (ring: oracle of the pool)</h2>",
+        _plot([(row.arm, row.selected, row.oracle) for row in summary.rows]),
+    ]
+    if strata:
+        parts += ["<h2>By strata: selected@1</h2>", _table(head, strata)]
+    parts += ["<h2>What was measured</h2>", *(f"<p>{escape(note)}</p>" for note in notes(summary))]
+    parts += [_details("Manifest", manifest.model_dump(mode="json"))]
+    if found is not None:
+        parts.append(_details("Engine, sandbox and wall", found.model_dump(mode="json")))
+    body = "\n".join(parts)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(summary.suite)} {escape(summary.run)}</title>\n<style>{_STYLE}</style></head>\n"
+        f"<body>\n{body}\n</body></html>\n"
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+
+
+def _plot(rows: Sequence[tuple[str, Score, Score]]) -> str:
+    """Intervals of the scores, an arm a line, on one axis from 0 to 100%."""
+    height = _ROW * len(rows) + 30
+    lines = [
+        f'<line class="axis" x1="{_x(tick)}" y1="0" x2="{_x(tick)}" y2="{height - 22}"/>'
+        f'<text x="{_x(tick)}" y="{height - 6}" text-anchor="middle">{100 * tick:.0f}%</text>'
+        for tick in (0.0, 0.25, 0.5, 0.75, 1.0)
+    ]
+    for index, (name, score, oracle) in enumerate(rows):
+        y = _ROW * index + _ROW // 2
+        low, high = _x(score.interval.low), _x(score.interval.high)
+        lines.append(
+            f'<text x="{_LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(name[:26])}</text>'
+            f'<line class="bar" x1="{low}" y1="{y}" x2="{high}" y2="{y}"/>'
+            f'<circle class="dot" cx="{_x(score.mean)}" cy="{y}" r="4"/>'
+            f'<circle class="oracle" cx="{_x(oracle.mean)}" cy="{y}" r="5"/>'
+        )
+    width = _LEFT + _WIDTH + 30
+    label = "Intervals of selected@1 by arm"
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{label}">'
+        + "".join(lines)
+        + "</svg>"
+    )
+
+
+def _x(share: float) -> float:
+    return round(_LEFT + _WIDTH * share, 1)
+
+
+def _details(title: str, data: object) -> str:
+    text = escape(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True))
+    return f"<details><summary>{escape(title)}</summary><pre>{text}</pre></details>"

@@ -1,0 +1,159 @@
+"""Run a suite, grade it, make its table: the orchestrator. It opens no answer key itself.
+
+Three steps, each resumable: a solving process behind the wall hands over sealed submissions; a grader process
+opens the keys and writes verdicts; the summary is computed from both.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from atlas.bench import manifest as manifests
+from atlas.bench.events import Event, OnEvent
+from atlas.bench.home import denied_to_solving, find_suite, home, runs_root
+from atlas.bench.job import JOB, KEY_VARIABLE, Job
+from atlas.bench.jsonl import write_atomically
+from atlas.bench.manifest import Manifest
+from atlas.bench.process import run_process
+from atlas.bench.report.plain import as_data
+from atlas.bench.spec import RunFiles, RunSpec, check
+from atlas.bench.suites import store
+from atlas.bench.summary import Summary, summarize
+from atlas.errors import UsageError
+from atlas.search.strategy import strategy
+from atlas.store.tape import canonical
+
+_SECRETS = (KEY_VARIABLE, "OPENAI_API_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A finished run: where it lies and its table."""
+
+    root: Path
+    summary: Summary
+
+
+async def run(spec: RunSpec, on_event: OnEvent, *, out: Path | None = None, api_key: str | None = None) -> RunResult:
+    """Run ``spec`` in a new directory (under ``out``, or the user's runs). Cancelling leaves a resumable run.
+
+    Raises:
+        UsageError: the spec can't be run.
+        AtlasError: a step failed; what was recorded is kept, and ``resume`` goes on from there.
+    """
+    check(spec)
+    suite = store.load(find_suite(spec.suite).problems)
+    strategies = {arm.name: describe_strategy(arm.strategy, arm.settings) for arm in spec.arms}
+    manifest = manifests.make(manifests.new_id(), spec, suite, strategies)
+    root = _create(manifest, out or runs_root())
+    on_event(Event("phase", "created", path=str(root)))
+    return await _finish(root, on_event, api_key)
+
+
+async def resume(root: Path, on_event: OnEvent, *, api_key: str | None = None) -> RunResult:
+    """Finish an interrupted run; a finished one is only summed up again.
+
+    Raises:
+        UsageError: ``root`` holds no run, or its suite or model changed since.
+        AtlasError: a step failed.
+    """
+    return await _finish(root, on_event, api_key)
+
+
+def _create(manifest: Manifest, parent: Path) -> Path:
+    root = parent.absolute() / manifest.id
+    if any(root.resolve().is_relative_to(denied) for denied in denied_to_solving()):
+        raise UsageError(f"{root} lies in a key store, which a run may not touch; choose another directory.")
+    try:
+        root.mkdir(parents=True)
+        manifests.write(RunFiles.at(root), manifest)
+    except OSError as error:
+        raise UsageError(f"The run can't be kept in {root}: {error.strerror}.") from None
+    return root
+
+
+async def _finish(root: Path, on_event: OnEvent, api_key: str | None) -> RunResult:
+    root = absolute(root)
+    files = RunFiles.at(root)
+    manifest = manifests.read(files)
+    paths = find_suite(manifest.suite.name)
+    if store.describe(paths.problems).problems_sha256 != manifest.suite.digest:
+        raise UsageError(f"The suite {manifest.suite.name!r} changed since this run began; start a new run.")
+    if not files.seal.is_file():
+        # The user's key store exists from here on, so that the wall has something to stand around.
+        (home() / "keys").mkdir(parents=True, exist_ok=True)
+        job = Job(root, root, paths.problems, manifest.spec, denied_to_solving())
+        await solve_in_child(job, on_event, api_key=api_key)
+    on_event(Event("phase", "grading"))
+    await run_process(
+        [sys.executable, "-m", "atlas.bench.grade", str(root)],
+        environment=child_environment(root),
+        log=files.log,
+        on_event=on_event,
+    )
+    summary = summarize(files)
+    write_atomically(files.summary, canonical(as_data(summary)) + "\n")
+    on_event(Event("phase", "done", path=str(root)))
+    return RunResult(root, summary)
+
+
+async def solve_in_child(
+    job: Job,
+    on_event: OnEvent,
+    *,
+    api_key: str | None = None,
+    prefix: tuple[str, ...] = (),
+    atlas_home: Path | None = None,
+) -> None:
+    """Run a solving process to its end. ``prefix`` is a command that prepares the ground and then executes it."""
+    path = job.out / "job.json"
+    write_atomically(path, JOB.dump_json(job).decode() + "\n")
+    environment = child_environment(job.out)
+    if atlas_home is not None:
+        environment["ATLAS_HOME"] = str(atlas_home)
+    if api_key is not None:
+        environment[KEY_VARIABLE] = api_key
+    try:
+        await run_process(
+            [*prefix, sys.executable, "-m", "atlas.bench.solving", str(path)],
+            environment=environment,
+            log=RunFiles(job.root, job.out).log,
+            on_event=on_event,
+        )
+    finally:
+        shutil.rmtree(job.out / "tmp", ignore_errors=True)
+
+
+def child_environment(out: Path) -> dict[str, str]:
+    """This process's environment without secrets; temporary files go into the run's directory.
+
+    Behind the wall nothing can be made beside an ancestor of a key store, and the usual place for temporary files
+    may be one. Numeric libraries get one thread: the wall covers one, and more would not help.
+    """
+    (out / "tmp").mkdir(parents=True, exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+    return environment | {
+        "ATLAS_HOME": str(home()),
+        "TMPDIR": str(out / "tmp"),
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def absolute(root: Path) -> Path:
+    """``root`` without links: what the run's processes are given, whatever their working directory."""
+    return root.resolve()
+
+
+def describe_strategy(name: str, settings: Any) -> dict[str, Any]:
+    """A strategy's parameters as plain data.
+
+    Raises:
+        UsageError: there is no such strategy or setting.
+    """
+    return asdict(strategy(name, **settings))

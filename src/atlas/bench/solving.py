@@ -1,0 +1,268 @@
+"""The solving process: problems in, sealed submissions out, with the answer keys denied to it.
+
+``python -m atlas.bench.solving JOB.json``. Order matters: the sandbox first (its nursery must mount), then the wall,
+then everything that runs behind it: the engine, plugins, the search.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+
+from atlas.bench import manifest as manifests
+from atlas.bench import seal
+from atlas.bench.answers import Answer, answer_of, lost
+from atlas.bench.events import Event, OnEvent
+from atlas.bench.job import JOB, KEY_VARIABLE, Job
+from atlas.bench.jsonl import write_atomically, write_lines
+from atlas.bench.manifest import Found
+from atlas.bench.process import child_main
+from atlas.bench.records import Divergence, Seconds
+from atlas.bench.spec import Arm, EngineSpec, RunFiles
+from atlas.bench.suites import store
+from atlas.bench.wall import WallReport, deny
+from atlas.errors import LLMError, ReplayError, UsageError
+from atlas.llm.types import Client
+from atlas.problem import Problem
+from atlas.sandbox import Sandbox
+from atlas.search.settings import Settings, Tools
+from atlas.search.solver import solve
+from atlas.search.strategy import Strategy, strategy
+from atlas.store.tape import Tape, canonical
+
+_GIVE_UP_AFTER = 5
+"""Problems lost in a row, none before answered, after which the model server is taken to be down."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What all arms share."""
+
+    job: Job
+    files: RunFiles
+    problems: tuple[Problem, ...]
+    client: Client | None
+    sandbox: Sandbox | None
+    in_flight: int
+    on_event: OnEvent
+
+
+async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> None:
+    """Solve every problem of every arm and seed, then seal what came of it.
+
+    Raises:
+        UsageError: suite, engine or a strategy is unusable.
+        SandboxError: no sandbox, or the wall does not hold.
+        EngineError, LLMError: no model to ask.
+    """
+    files = RunFiles(job.root, job.out)
+    async with AsyncExitStack() as stack:
+        live = job.mode == "live"
+        on_event(Event("phase", "starting the sandbox" if live else "replaying"))
+        sandbox = await stack.enter_async_context(await Sandbox.start(job.spec.workers)) if live else None
+        report = _wall(job)
+        client = None
+        if sandbox is not None:
+            name = "attaching to the server" if job.spec.engine.kind == "endpoint" else "starting the engine"
+            on_event(Event("phase", name))
+            attached = await _attached(job.spec.engine, api_key, stack)
+            _note_found(job, sandbox.tier, report, attached, on_event)
+            client = attached.client
+        for name in job.spec.plugins:
+            import_module(name)
+        problems = store.load(job.suite).problems[: job.spec.limit]
+        slots = client.capabilities.slots if client else 1
+        ground = _Ground(job, files, problems, client, sandbox, job.spec.concurrency or max(4, slots), on_event)
+        on_event(Event("phase", "solving", total=len(problems) * len(job.spec.arms) * len(job.spec.seeds)))
+        for seed in job.spec.seeds:
+            for arm in job.spec.arms:
+                await _arm(ground, arm, seed)
+    seal.write(files)
+
+
+def _wall(job: Job) -> WallReport:
+    if not job.deny:
+        return WallReport("none", warnings=("The keys were in reach on purpose: this is a replay for an audit.",))
+    return deny(job.deny, holes=job.spec.holes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    """The model server in use, what the manifest says of it, and what a user should know."""
+
+    client: Client
+    about: dict[str, object]
+    warnings: tuple[str, ...]
+
+
+def _note_found(job: Job, tier: str, wall: WallReport, attached: _Attached, on_event: OnEvent) -> None:
+    """Write down what was found on this machine."""
+    files = RunFiles.at(job.root)
+    warnings = (*wall.warnings, *attached.warnings)
+    before = manifests.found(files)
+    if before and any(before.engine.get(name) != attached.about.get(name) for name in ("model", "sha256")):
+        raise UsageError("The model is not the one that this run began with; start a new run.")
+    found = Found(
+        engine=attached.about,
+        capabilities=asdict(attached.client.capabilities),
+        sandbox=tier,
+        wall=asdict(wall),
+        warnings=warnings,
+        attempts=before.attempts + 1 if before else 1,
+    )
+    write_atomically(files.found, found.model_dump_json(indent=1) + "\n")
+    for warning in warnings:
+        on_event(Event("warning", warning))
+
+
+async def _attached(spec: EngineSpec, key: str | None, stack: AsyncExitStack) -> _Attached:
+    if spec.kind == "endpoint":
+        from atlas.llm.client import attach  # noqa: PLC0415 - a replay needs no HTTP
+
+        client = await attach(spec.url, spec.model or None, key)
+        stack.push_async_callback(client.aclose)
+        about: dict[str, object] = {"kind": "endpoint", "model": client.capabilities.model}
+        return _Attached(client, about, client.capabilities.notes)
+    from atlas import engine  # noqa: PLC0415 - nor an engine
+
+    if spec.kind == "file" and spec.file is None:
+        raise UsageError("No model file is named.")
+    running = await engine.start(
+        spec.file if spec.kind == "file" else None,
+        slots=spec.slots,
+        context=spec.context,
+        threads=spec.threads,
+        server=spec.server,
+    )
+    await stack.enter_async_context(running)
+    return _Attached(running.client, running.describe(), running.warnings)
+
+
+async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
+    """One arm over all problems. What its tape holds from an earlier attempt is not asked again."""
+    files = ground.files
+    if files.submissions(arm.name, seed).is_file():
+        return  # finished in an earlier attempt; written in one step
+    chosen = strategy(arm.strategy, **arm.settings)
+    live = ground.job.mode == "live"
+    files.tape(arm.name, seed).parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with Tape.open(files.tape(arm.name, seed), readonly=not live) as tape:
+        tools = Tools(tape, ground.client, ground.sandbox, ground.job.mode)
+        solving = _ArmRun(ground, arm, seed, chosen, tools)
+        try:
+            answers = await solving.all()
+        finally:
+            if live:
+                _note_seconds(files, Seconds(arm=arm.name, seed=seed, seconds=time.monotonic() - began))
+    rows = [answers[name] for name in sorted(answers)]
+    write_lines(files.pool(arm.name, seed), (a.pool.model_dump() for a in rows if a.pool is not None))
+    write_lines(files.submissions(arm.name, seed), (a.submission.model_dump() for a in rows))
+
+
+class _ArmRun:
+    """The problems of one arm and seed, several in flight."""
+
+    def __init__(self, ground: _Ground, arm: Arm, seed: int, chosen: Strategy, tools: Tools) -> None:
+        self._ground, self._arm, self._seed = ground, arm, seed
+        self._strategy, self._tools = chosen, tools
+        spec = ground.job.spec
+        self._settings = Settings(seed=seed, sampling=spec.sampling, max_tokens=spec.max_tokens)
+        self._deadline = spec.deadline_s
+        self._answers: dict[str, Answer] = {}
+        self._gate = asyncio.Semaphore(ground.in_flight)
+
+    async def all(self) -> dict[str, Answer]:
+        """Answers by problem. Those lost to the server are tried once more; diverged replays have none.
+
+        Raises:
+            LLMError: the model server answers nothing.
+        """
+        try:
+            await self._several(self._ground.problems)
+            await self._several([p for p in self._ground.problems if self._is_lost(p.id)])
+        except* LLMError as group:
+            raise group.exceptions[0] from None
+        return self._answers
+
+    def _is_lost(self, problem: str) -> bool:
+        answer = self._answers.get(problem)
+        return answer is not None and bool(answer.submission.lost)
+
+    async def _several(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for problem in problems:
+                group.create_task(self._one(problem))
+
+    async def _one(self, problem: Problem) -> None:
+        async with self._gate:
+            began = time.monotonic()
+            try:
+                solved = await solve(problem, self._strategy, self._tools, self._settings, deadline_s=self._deadline)
+                self._answers[problem.id] = answer_of(solved)
+            except LLMError as error:
+                self._answers[problem.id] = lost(problem.id, str(error))
+                self._give_up_if_down(error)
+            except ReplayError as error:
+                if self._ground.job.mode == "live":
+                    raise
+                self._diverged(problem, error)
+                return
+            self._tell(problem, time.monotonic() - began)
+
+    def _give_up_if_down(self, error: LLMError) -> None:
+        so_far = self._answers.values()
+        if all(a.submission.lost for a in so_far) and len(so_far) >= min(_GIVE_UP_AFTER, len(self._ground.problems)):
+            raise error
+
+    def _diverged(self, problem: Problem, error: ReplayError) -> None:
+        row = Divergence(arm=self._arm.name, seed=self._seed, problem=problem.id, error=str(error))
+        with self._ground.files.divergences.open("a", encoding="utf-8") as file:
+            file.write(canonical(row.model_dump()) + "\n")
+
+    def _tell(self, problem: Problem, seconds: float) -> None:
+        name, seed = self._arm.name, self._seed
+        submission = self._answers[problem.id].submission
+        if self._ground.job.mode == "live":
+            _note_seconds(self._ground.files, Seconds(arm=name, seed=seed, problem=problem.id, seconds=seconds))
+        self._ground.on_event(
+            Event(
+                "solved",
+                submission.lost,
+                arm=name,
+                seed=seed,
+                problem=problem.id,
+                done=len(self._answers),
+                total=len(self._ground.problems),
+                tokens=submission.usage.generated_tokens,
+                seconds=seconds,
+            )
+        )
+
+
+def _note_seconds(files: RunFiles, row: Seconds) -> None:
+    with files.seconds.open("a", encoding="utf-8") as file:
+        file.write(canonical(row.model_dump()) + "\n")
+
+
+def main() -> int:
+    """Entry point of the solving process."""
+    job = JOB.validate_json(Path(sys.argv[1]).read_bytes())
+
+    # Gone from the environment before anything else is started.
+    key = os.environ.pop(KEY_VARIABLE, None)
+
+    async def work(on_event: OnEvent) -> None:
+        await solve_job(job, on_event, key)
+
+    return child_main(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
