@@ -1,0 +1,95 @@
+"""From what a model wrote to the program that is run: the statement's prelude goes in front where it is missing."""
+
+from __future__ import annotations
+
+import ast
+
+from atlas.errors import UsageError
+from atlas.problem import FunctionProblem, Problem
+from atlas.sandbox.types import Program
+
+
+def check_supported(problem: Problem) -> None:
+    """Refuse what no part of the search can work on.
+
+    Raises:
+        UsageError: the language is not Python, or the statement is empty.
+    """
+    if problem.language != "python":
+        raise UsageError(f"Problem {problem.id} asks for {problem.language}; only python is supported.")
+    if not problem.statement.strip():
+        raise UsageError(f"Problem {problem.id} has an empty statement: say what the program should do.")
+
+
+def entry_of(problem: Problem) -> str | None:
+    """Name of the function to call; None for a program that reads standard input."""
+    return problem.signature.name if isinstance(problem, FunctionProblem) else None
+
+
+def assemble(problem: Problem, code: str) -> Program:
+    """``code`` (it parses) as a whole program for ``problem``."""
+    if not isinstance(problem, FunctionProblem) or not problem.prelude.strip():
+        return Program(code, entry_of(problem))
+    missing = _missing(problem.prelude, code)
+    if not missing:
+        return Program(code, entry_of(problem))
+    future, rest = _split_future(code)
+    parts = [part.strip("\n") for part in (future, missing, rest) if part.strip()]
+    return Program("\n\n".join(parts) + "\n", entry_of(problem))
+
+
+def normal_form(code: str) -> str:
+    """The same text for two programs that differ in layout, comments and docstrings only. ``code`` parses."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _docstring(node):
+            node.body = node.body[1:] or [ast.Pass()]
+    try:
+        return ast.dump(tree)
+    except RecursionError:
+        return code  # A chain of a thousand operators parses but is too deep to walk; it is its own form.
+
+
+def _docstring(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    first = node.body[0] if node.body else None
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+
+
+def _missing(prelude: str, code: str) -> str:
+    """The prelude's statements except definitions that ``code`` makes itself."""
+    try:
+        given = ast.parse(prelude)
+    except (SyntaxError, ValueError):
+        return ""  # A prelude that is no Python (cut, or prose) is for the model to read, not to run.
+    own = {name for node in ast.parse(code).body for name in _defined(node)}
+    lines = prelude.splitlines()
+    kept: list[str] = []
+    for node in given.body:
+        names = _defined(node)
+        if names and names <= own:
+            continue
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        kept.append("\n".join(lines[first - 1 : node.end_lineno]))
+    return "\n".join(kept)
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return {alias.asname or alias.name for alias in names}
+        case ast.Assign(targets=targets):
+            return {t.id for t in targets if isinstance(t, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+        case _:
+            return set()
+
+
+def _split_future(code: str) -> tuple[str, str]:
+    """``from __future__`` lines must stay in front of everything."""
+    lines = code.splitlines()
+    futures = [n for n in ast.parse(code).body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
+    taken = {i for n in futures for i in range(n.lineno - 1, n.end_lineno or n.lineno)}
+    return "\n".join(lines[i] for i in sorted(taken)), "\n".join(s for i, s in enumerate(lines) if i not in taken)

@@ -1,0 +1,44 @@
+"""From a reply's completions to candidates; what can't be used is counted, not forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from atlas.llm.parse import extract_program
+from atlas.llm.types import Completion, Reply
+from atlas.search.assemble import assemble, entry_of
+from atlas.search.pool import Additions, Candidate
+from atlas.search.session import Session
+
+
+def read_programs(
+    session: Session, reply: Reply, move: str, key: str, ids: Sequence[str], *, parent: str | None = None
+) -> Additions:
+    """The programs of ``reply``, one for each of ``ids`` at most."""
+    problem = session.pool.problem
+    found: list[Candidate] = []
+    reasons: list[str] = []
+    for id, completion in zip(ids, reply.completions, strict=False):
+        code = extract_program(completion.text, entry_of(problem))
+        if code is None:
+            reasons.append(_why(completion))
+            continue
+        program = assemble(problem, code)
+        found.append(Candidate(id, code, move, parent, key, completion.tokens, program))
+    return Additions(candidates=tuple(found), reasons=tuple(reasons))
+
+
+def merged(parts: Sequence[Additions]) -> Additions:
+    """Several requests' findings as one, in order."""
+    return Additions(
+        candidates=tuple(c for part in parts for c in part.candidates),
+        inputs=tuple(i for part in parts for i in part.inputs),
+        tests=tuple(t for part in parts for t in part.tests),
+        reasons=tuple(r for part in parts for r in part.reasons),
+    )
+
+
+def _why(completion: Completion) -> str:
+    if completion.finish == "length":
+        return f"a reply was cut off after {completion.tokens} tokens and held no usable program"
+    return "a reply held no usable program"

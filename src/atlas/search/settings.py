@@ -1,0 +1,67 @@
+"""What a solve is given: the parts it works with and the numbers that shape its requests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from atlas.llm.types import Client, Sampling
+from atlas.problem import Input
+from atlas.sandbox.types import Limits, Observation, Program
+from atlas.store.tape import Tape
+
+RECOMMENDED = Sampling(temperature=0.8, top_p=0.95)
+"""For models that don't say otherwise."""
+
+
+class Runner(Protocol):
+    """What the search needs of ``atlas.sandbox.Sandbox``."""
+
+    async def run(
+        self, program: Program, inputs: Sequence[Input], limits: Limits = ..., *, fresh: bool = False
+    ) -> tuple[Observation, ...]:
+        """One observation an input, in order; ``fresh`` takes a process for each.
+
+        Raises:
+            SandboxError: the sandbox is beyond recovery.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The model, the sandbox and the tape of a run; many solves share them.
+
+    ``live`` reuses what the tape holds and asks for the rest; ``replay`` takes everything from the tape and
+    needs neither model nor sandbox.
+    """
+
+    tape: Tape
+    client: Client | None = None
+    sandbox: Runner | None = None
+    mode: Literal["live", "replay"] = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Numbers of a run that are part of every request, and so of its tape.
+
+    ``sampling`` is what the model's makers recommend, ``max_tokens`` bounds a completion. ``limits`` bound
+    one execution.
+    """
+
+    seed: int = 0
+    sampling: Sampling = RECOMMENDED
+    max_tokens: int = 1024
+    limits: Limits = field(default_factory=Limits)
+
+
+DEFAULTS = Settings()
+
+
+def derived_seed(*parts: object) -> int:
+    """A seed in [0, 2**31) that depends on ``parts`` alone, not on what else was asked before."""
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4]) >> 1
