@@ -14,7 +14,6 @@ _HIDDEN = {"site-packages", "dist-packages", "test", "ensurepip", "idlelib", "li
 
 _LOADER_CACHE = "/etc/ld.so.cache"
 NULL = "/dev/null"
-SCRATCH = "/tmp"
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,10 @@ class Layout:
     """Folders of the standard library (``sys.path``)."""
     shared_objects: tuple[str, ...]
     """Files that its extension modules are linked with."""
+
+    def scratch(self) -> str:
+        """Return where the writable folder is mounted: never over the library, wherever that was installed."""
+        return "/scratch" if any(path.startswith("/tmp/") for path in self.folders()) else "/tmp"
 
     def folders(self) -> list[str]:
         """Return the folders to mount, none inside another."""
@@ -50,7 +53,7 @@ class Layout:
         rules: list[tuple[str, Access]] = [(NULL, "write"), (_LOADER_CACHE, "read")]
         if mounted:
             rules.extend((folder, "read") for folder in self.folders())
-            rules.append((SCRATCH, "write"))
+            rules.append((self.scratch(), "write"))
             return rules
         for folder in self.library:
             rules.append((folder, "list"))

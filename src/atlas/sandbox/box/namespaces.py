@@ -8,7 +8,7 @@ import os
 import socket
 
 from atlas.sandbox.box import kernel
-from atlas.sandbox.box.layout import SCRATCH, Layout
+from atlas.sandbox.box.layout import Layout
 
 INNER_UID = 1000
 _STAGING = "/proc"
@@ -47,10 +47,10 @@ def enter(layout: Layout, *, user_namespace: bool, outer_uid: int | None) -> Non
     for name in ("lib", "lib64"):
         if os.path.islink(f"/{name}") and not os.path.exists(f"{_STAGING}/{name}"):
             os.symlink(os.readlink(f"/{name}"), f"{_STAGING}/{name}")
-    os.mkdir(_STAGING + SCRATCH)
+    os.mkdir(_STAGING + layout.scratch())
     kernel.pivot_root(_STAGING)
     kernel.make_read_only("/", recursive=False)
-    mount_scratch()
+    mount_scratch(layout.scratch())
 
 
 def _bind(path: str) -> None:
@@ -59,17 +59,17 @@ def _bind(path: str) -> None:
         kernel.make_read_only(_STAGING + path)
 
 
-def mount_scratch() -> None:
+def mount_scratch(path: str) -> None:
     """Mount an empty scratch folder and make it the working folder."""
-    kernel.mount("tmpfs", SCRATCH, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, _SCRATCH_OPTIONS)
-    os.chdir(SCRATCH)
+    kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, _SCRATCH_OPTIONS)
+    os.chdir(path)
 
 
-def renew_scratch() -> None:
+def renew_scratch(path: str) -> None:
     """Throw the scratch folder away, with all that was done to it, and mount an empty one."""
     os.chdir("/")
-    kernel.unmount(SCRATCH)
-    mount_scratch()
+    kernel.unmount(path)
+    mount_scratch(path)
 
 
 def _enter_user_namespace(outer_uid: int | None) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atlas.sandbox.box import child, kernel, landlock, namespaces, seccomp, wire
-from atlas.sandbox.box.layout import SCRATCH, Layout
+from atlas.sandbox.box.layout import Layout
 
 FIRST_FREE_FD = 10
 _UID_BASE = 1_700_000_000
@@ -63,7 +63,7 @@ def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
         capabilities=kernel.CAP_DAC_READ_SEARCH if hidden_library else 0,
         # The kernel counts a user's tasks; that bounds one program where the user is the program's own.
         own_user=uid is not None or tier == "userns",
-        folder="/" if tier == "landlock" else SCRATCH,
+        folder="/" if tier == "landlock" else layout.scratch(),
     )
 
 
@@ -246,16 +246,16 @@ class _Zygote:
         return None
 
     def _scratch_state(self) -> tuple[int, int] | None:
-        if self.box.folder != SCRATCH:
+        if self.box.folder == "/":
             return None
-        state = os.stat(SCRATCH)
+        state = os.stat(self.box.folder)
         return state.st_mtime_ns, state.st_ctime_ns
 
     def _renew_scratch(self) -> None:
         """Replace the scratch folder if it was touched at all; the rules must name the new one."""
         if self._scratch_state() == self.scratch:
             return
-        namespaces.renew_scratch()
+        namespaces.renew_scratch(self.box.folder)
         if self.box.ruleset is not None:
             os.close(self.box.ruleset)
             self.box.ruleset = _ruleset(self.layout, mounted=True)
