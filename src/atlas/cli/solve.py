@@ -1,0 +1,171 @@
+"""``atlas solve``: one problem, live progress on standard error, the program on standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from atlas.cli.options import Duration, api_key, choose, model_options
+from atlas.errors import UsageError
+
+if TYPE_CHECKING:
+    from atlas.engine.choice import EngineChoice
+    from atlas.problem import Problem
+    from atlas.search.solver import Solved
+
+_EXAMPLE = """\b
+Examples:
+  atlas solve "Given a list of integers nums, keep only the even numbers.
+  Return the result. Signature: def solve(nums: list[int]) -> list[int]:"
+  atlas solve problem.txt --deadline 60s > solution.py
+  atlas solve - --endpoint http://localhost:8080 --model NAME --json < problem.txt
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What was asked on the command line."""
+
+    problem: Problem
+    engine: EngineChoice
+    strategy: str
+    deadline_s: float | None
+    seed: int
+    save: Path | None
+    quiet: bool
+
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("statement", metavar="STATEMENT|FILE|-")
+@model_options
+@click.option("--strategy", default="full", show_default=True, help="single, sampled, best-of-n or full.")
+@click.option("--deadline", type=Duration(), help="Hand over the best so far after this long, such as 60s.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Keep program, answer and tape here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
+def solve(
+    statement: str,
+    model: str | None,
+    endpoint: str | None,
+    server: str,
+    slots: int,
+    context: int | None,
+    threads: int | None,
+    strategy: str,
+    deadline: float | None,
+    seed: int,
+    save: Path | None,
+    as_json: bool,
+) -> int:
+    """Solve one problem and say how sure the answer is.
+
+    A `def` line in the statement makes it a function problem, otherwise it is a program that reads
+    standard input. Examples in the statement are used as tests. The program goes to standard output,
+    everything else to standard error. Exit status 1 means that there is no program.
+    """
+    from atlas.statement import read_statement  # noqa: PLC0415  (--help must be quick)
+
+    engine = choose(model, endpoint, server, slots, context, threads)
+    problem = read_statement(_text(statement))
+    _check_folder(save)
+    ask = _Ask(problem, engine, strategy, deadline, seed, save, quiet=as_json)
+    began = time.monotonic()
+    solved, warnings = asyncio.run(_solve(ask))
+    seconds = time.monotonic() - began
+    answer = _answer(solved, seconds, warnings)
+    if save is not None:
+        _save(save, ask, answer)
+    if as_json:
+        click.echo(json.dumps(answer, indent=1))
+    else:
+        _print(answer)
+    return 0 if solved.solution.code else 1
+
+
+def _text(statement: str) -> str:
+    """The statement itself, a file's content, or standard input."""
+    if statement == "-":
+        return sys.stdin.read()
+    looks_like_path = "\n" not in statement and " " not in statement.strip() and len(statement) < 4096
+    try:
+        if looks_like_path and Path(statement).is_file():
+            return Path(statement).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{statement} cannot be read as text: {error}.") from None
+    if looks_like_path and statement.strip():
+        raise UsageError(f"There is no file {statement}, and one word is no statement.")
+    return statement
+
+
+def _check_folder(save: Path | None) -> None:
+    if save is not None and save.is_dir() and any(save.iterdir()):
+        raise UsageError(f"{save} is not empty: choose another folder for --save.")
+
+
+async def _solve(ask: _Ask) -> tuple[Solved, tuple[str, ...]]:
+    from atlas.cli.watch import watching  # noqa: PLC0415
+    from atlas.engine.choice import opened  # noqa: PLC0415
+    from atlas.sandbox import Sandbox  # noqa: PLC0415
+    from atlas.search.settings import Settings, Tools  # noqa: PLC0415
+    from atlas.search.solver import solve as search  # noqa: PLC0415
+    from atlas.search.strategy import load  # noqa: PLC0415
+    from atlas.store.tape import Tape  # noqa: PLC0415
+
+    chosen = load(ask.strategy)
+    with watching(quiet=ask.quiet) as watch:
+        watch.say("starting the sandbox")
+        async with await Sandbox.start() as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
+            if ask.save is not None:
+                ask.save.mkdir(parents=True, exist_ok=True)
+            with Tape.open(ask.save / "tape.sqlite") if ask.save else Tape.memory() as tape:
+                solved = await search(
+                    ask.problem,
+                    chosen,
+                    Tools(tape, attached.client, sandbox),
+                    settings=Settings(ask.seed, ask.engine.sampling, ask.engine.max_tokens),
+                    deadline=ask.deadline_s,
+                    on_event=watch.event,
+                )
+            return solved, (*attached.warnings, *attached.events)
+
+
+def _answer(solved: Solved, seconds: float, warnings: tuple[str, ...]) -> dict[str, Any]:
+    """The whole answer as plain data."""
+    solution = asdict(solved.solution)
+    return solution | {"seconds": round(seconds, 2), "warnings": list(warnings)}
+
+
+def _save(folder: Path, ask: _Ask, answer: dict[str, Any]) -> None:
+    from atlas.bench.suites.codec import problem_row  # noqa: PLC0415
+
+    (folder / "problem.json").write_text(json.dumps(problem_row(ask.problem), indent=1) + "\n", encoding="utf-8")
+    (folder / "answer.json").write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+    if answer["code"]:
+        (folder / "program.py").write_text(answer["code"], encoding="utf-8")
+
+
+def _print(answer: dict[str, Any]) -> None:
+    """Program to standard output, the rest to standard error."""
+    if answer["code"]:
+        click.echo(answer["code"].rstrip())
+        click.secho(f"\nconfidence {answer['confidence']:.0%}", err=True, bold=True)
+    else:
+        click.secho("no program", err=True, bold=True, fg="red")
+    for line in answer["evidence"]:
+        click.secho(f"  {line}", err=True)
+    for line in (*answer["reasons"], *answer["warnings"]):
+        click.secho(f"  note: {line}", err=True, fg="yellow")
+    usage = answer["usage"]
+    click.secho(
+        f"  {answer['seconds']:.1f} s, {usage['generated_tokens']} tokens generated in {usage['requests']} requests, "
+        f"{usage['prompt_tokens']} prompt tokens, {usage['executions']} executions",
+        err=True,
+        dim=True,
+    )

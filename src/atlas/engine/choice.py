@@ -1,0 +1,96 @@
+"""Which model answers: the shipped one, a GGUF file, or a server that runs already; opened the same way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from atlas.engine.nano import recommended
+from atlas.engine.running import Engine, Server, start
+from atlas.engine.supervisor import Progress
+from atlas.llm.types import Client, Sampling
+
+DEFAULT_SAMPLING = Sampling(temperature=0.8, top_p=0.95)
+DEFAULT_MAX_TOKENS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """A model and how to run it.
+
+    An API key is no part of it: this is written into manifests. ``model`` is the name on an endpoint.
+    """
+
+    kind: Literal["shipped", "file", "endpoint"] = "shipped"
+    file: Path | None = None
+    url: str = ""
+    model: str = ""
+    slots: int = 8
+    context: int | None = None
+    threads: int | None = None
+    server: Server = "auto"
+
+    @property
+    def sampling(self) -> Sampling:
+        """What the model's makers recommend, where they are us; else a common default."""
+        if self.kind != "shipped":
+            return DEFAULT_SAMPLING
+        advice = recommended()
+        return Sampling(temperature=advice.temperature, top_p=advice.top_p)
+
+    @property
+    def max_tokens(self) -> int:
+        """Bound on one completion."""
+        return recommended().max_tokens if self.kind == "shipped" else DEFAULT_MAX_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An open model server: its client, a description for manifests, and what a user should know."""
+
+    client: Client
+    about: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    engine: Engine | None = None
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Crashes and restarts of the engine so far; none are known of an endpoint."""
+        return self.engine.events if self.engine else ()
+
+
+@asynccontextmanager
+async def opened(
+    choice: EngineChoice, api_key: str | None = None, progress: Progress | None = None
+) -> AsyncGenerator[Attached]:
+    """Start or attach what ``choice`` names, and close it at the end.
+
+    Raises:
+        UsageError: the file or URL is unusable.
+        EngineError: the engine does not start.
+        LLMError: the server does not answer.
+    """
+    if choice.kind == "endpoint":
+        from atlas.llm.client import attach  # noqa: PLC0415  (HTTP; start-up would pay for it)
+
+        client = await attach(choice.url, choice.model or None, api_key)
+        try:
+            about = {"kind": "endpoint", "model": client.capabilities.model, "server": client.capabilities.server}
+            yield Attached(client, about, client.capabilities.notes)
+        finally:
+            await client.aclose()
+        return
+    context = choice.context or (recommended().context if choice.kind == "shipped" else None)
+    engine = await start(
+        choice.file,
+        slots=choice.slots,
+        context=context,
+        threads=choice.threads,
+        server=choice.server,
+        progress=progress,
+    )
+    async with engine:
+        yield Attached(engine.client, engine.describe(), engine.warnings, engine)
