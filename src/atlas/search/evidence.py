@@ -123,13 +123,11 @@ def posterior(seen: Outcomes) -> Posterior:
 
 def _informative(outputs: Array, votes: Array) -> Array:
     """(x,) bool. Inputs on which at most half of the candidates that work somewhere fail to answer."""
-    works: Array = (outputs >= 0).any(axis=1)
-    if not works.any():
-        return np.ones(outputs.shape[1], dtype=bool)
-    weight: Array = np.where(works, votes, 0.0)
-    broken: Array = weight @ ((outputs == EXCEPTION) | (outputs == LIMIT))
-    inside: Array = np.less_equal(broken, 0.5 * weight.sum())
-    return inside if inside.any() else np.ones(outputs.shape[1], dtype=bool)
+    weight = votes * (outputs >= 0).any(axis=1)
+    broken: Array = ((outputs == EXCEPTION) | (outputs == LIMIT)) * weight[:, None]
+    inside: Array = broken.sum(axis=0) <= 0.5 * weight.sum()
+    # An input may be odd, but not all of them: then it is the candidates.
+    return inside | ~inside.any()
 
 
 def _agreement(outputs: Array, votes: Array) -> Array:

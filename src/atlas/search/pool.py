@@ -79,6 +79,8 @@ class Pool:
     inputs: list[Input] = field(default_factory=list[Input])
     tests: list[TestCase] = field(default_factory=list[TestCase])
     reasons: Counter[str] = field(default_factory=Counter[str])
+    parents: set[str] = field(default_factory=set[str])
+    """Candidates that others were made from, merged duplicates included."""
     _by_form: dict[str, int] = field(default_factory=dict[str, int])
     _by_input: dict[str, int] = field(default_factory=dict[str, int])
     _observations: dict[tuple[int, int], Observation] = field(default_factory=dict[tuple[int, int], Observation])
@@ -114,6 +116,7 @@ class Pool:
             member.drawn += 1
         else:
             member.derived += 1
+            self.parents.add(candidate.parent)
         return member
 
     def add_input(self, input: Input) -> int | None:

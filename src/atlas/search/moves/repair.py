@@ -44,13 +44,12 @@ def _targets(session: Session, parents: int, failures: int) -> list[tuple[int, l
     standing = session.standing
     if standing is None:
         return []
-    repaired = {m.candidate.parent for m in session.pool.members}
     clusters: set[int] = set()
     found: list[tuple[int, list[Failure]]] = []
     for member in (int(u) for u in standing.order):
         candidate = session.pool.members[member].candidate
         cluster = int(standing.cluster[member])
-        if len(found) == parents or cluster in clusters or candidate.id in repaired:
+        if len(found) == parents or cluster in clusters or candidate.id in session.pool.parents:
             continue
         failing = (_failed_examples(session, member) or _outvoted(session, member))[:failures]
         if failing:
