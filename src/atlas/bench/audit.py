@@ -30,6 +30,9 @@ from atlas.bench.spec import RunFiles
 from atlas.errors import AtlasError, UsageError
 from atlas.store.tape import canonical
 
+_EXECUTIONS = ("run", "confirm")
+"""Keys of the tape that are not a move's: the solver ran the candidate that the key names, ``move-round.index``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -159,9 +162,11 @@ def _parsed(line: str) -> dict[str, Any]:
 
 
 def _move_in(error: str, problem: str) -> str:
-    """The move in a key of the tape, ``.../problem/round/move/...``."""
-    found = re.search(re.escape(problem) + r"/\d+/([^/\s]+)/", error)
-    return found[1] if found else ""
+    """The move in a key of the tape: ``.../problem/round/move/parent/...``, or the one whose candidate was run."""
+    found = re.search(re.escape(problem) + r"/\d+/([^/\s]+)/([^/\s]+)/", error)
+    if found is None:
+        return ""
+    return re.sub(r"-\d.*", "", found[2]) if found[1] in _EXECUTIONS else found[1]
 
 
 def _warnings(files: RunFiles) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ reads. Every suite keeps its ids, rules and numbers of tests; inputs, expectatio
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from random import SystemRandom
 from typing import Any, cast
@@ -36,12 +35,11 @@ def garbage_value(value: Any, random: SystemRandom) -> Any:
     if isinstance(value, list | tuple):
         items = [garbage_value(item, random) for item in cast("list[Any]", value)]
         return items if isinstance(value, list) else tuple(items)
-    makers: dict[type, Callable[[], Any]] = {
-        int: lambda: random.randrange(-(10**9), 10**9),
-        float: lambda: random.uniform(-1e6, 1e6),
-        dict: lambda: {_word(random, 6): random.randrange(10**6)},
-    }
-    return makers.get(type(value), lambda: _word(random, 9))()
+    if isinstance(value, dict):
+        return {_word(random, 6): random.randrange(10**6)}
+    if isinstance(value, int | float):
+        return type(value)(random.randrange(-(10**9), 10**9))
+    return _word(random, 9)
 
 
 def write_garbage(store: Path, target: Path) -> None:

@@ -116,7 +116,9 @@ async def _cancellable(work: Awaitable[None]) -> None:
     loop = asyncio.get_running_loop()
     if sys.version_info < (3, 12):
         # The default watcher of 3.11 waits for children in threads, and the wall covers one thread.
-        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())  # pyright: ignore[reportDeprecated]
+        watcher = asyncio.PidfdChildWatcher()  # pyright: ignore[reportDeprecated]
+        watcher.attach_loop(loop)
+        asyncio.set_child_watcher(watcher)  # pyright: ignore[reportDeprecated]
     task = asyncio.ensure_future(work)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)

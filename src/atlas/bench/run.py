@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ from atlas.bench.jsonl import write_atomically
 from atlas.bench.manifest import Manifest
 from atlas.bench.process import run_process
 from atlas.bench.report.plain import as_data
-from atlas.bench.spec import RunFiles, RunSpec, check
+from atlas.bench.spec import Arm, RunFiles, RunSpec, check
 from atlas.bench.suites import store
 from atlas.bench.summary import Summary, summarize
 from atlas.errors import UsageError
-from atlas.search.strategy import strategy
+from atlas.search.strategy import STRATEGIES, load
 from atlas.store.tape import canonical
 
 _SECRETS = (KEY_VARIABLE, "OPENAI_API_KEY")
@@ -48,7 +49,7 @@ async def run(spec: RunSpec, on_event: OnEvent, *, out: Path | None = None, api_
     """
     check(spec)
     suite = store.load(find_suite(spec.suite).problems)
-    strategies = {arm.name: describe_strategy(arm.strategy, arm.settings) for arm in spec.arms}
+    strategies = {arm.name: describe_strategy(arm, spec.plugins) for arm in spec.arms}
     manifest = manifests.make(manifests.new_id(), spec, suite, strategies)
     root = _create(manifest, out or runs_root())
     on_event(Event("phase", "created", path=str(root)))
@@ -92,7 +93,7 @@ async def _finish(root: Path, on_event: OnEvent, api_key: str | None) -> RunResu
     on_event(Event("phase", "grading"))
     await run_process(
         [sys.executable, "-m", "atlas.bench.grade", str(root)],
-        environment=child_environment(root),
+        environment=child_environment(),
         log=files.log,
         on_event=on_event,
     )
@@ -113,7 +114,11 @@ async def solve_in_child(
     """Run a solving process to its end. ``prefix`` is a command that prepares the ground and then executes it."""
     path = job.out / "job.json"
     write_atomically(path, JOB.dump_json(job).decode() + "\n")
-    environment = child_environment(job.out)
+    # Behind the wall nothing can be made beside an ancestor of a key store, and the usual place for temporary
+    # files may be one.
+    temporary = job.out / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    environment = child_environment() | {"TMPDIR": str(temporary)}
     if atlas_home is not None:
         environment["ATLAS_HOME"] = str(atlas_home)
     if api_key is not None:
@@ -126,23 +131,16 @@ async def solve_in_child(
             on_event=on_event,
         )
     finally:
-        shutil.rmtree(job.out / "tmp", ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def child_environment(out: Path) -> dict[str, str]:
-    """This process's environment without secrets; temporary files go into the run's directory.
+def child_environment() -> dict[str, str]:
+    """This process's environment without secrets, and with what makes runs alike.
 
-    Behind the wall nothing can be made beside an ancestor of a key store, and the usual place for temporary files
-    may be one. Numeric libraries get one thread: the wall covers one, and more would not help.
+    Numeric libraries get one thread: the wall covers one, and more would not help.
     """
-    (out / "tmp").mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
-    return environment | {
-        "ATLAS_HOME": str(home()),
-        "TMPDIR": str(out / "tmp"),
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONHASHSEED": "0",
-    }
+    return environment | {"ATLAS_HOME": str(home()), "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
 def absolute(root: Path) -> Path:
@@ -150,10 +148,12 @@ def absolute(root: Path) -> Path:
     return root.resolve()
 
 
-def describe_strategy(name: str, settings: Any) -> dict[str, Any]:
-    """A strategy's parameters as plain data.
+def describe_strategy(arm: Arm, plugins: Sequence[str]) -> dict[str, Any]:
+    """An arm's schedule as plain data; that of a plugin is only named, since plugins are imported behind the wall.
 
     Raises:
         UsageError: there is no such strategy or setting.
     """
-    return asdict(strategy(name, **settings))
+    if plugins and arm.strategy not in STRATEGIES:
+        return {"name": arm.strategy, "plugins": list(plugins)}
+    return asdict(load(arm.strategy, STRATEGIES, **arm.settings))

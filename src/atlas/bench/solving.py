@@ -12,7 +12,6 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 
 from atlas.bench import manifest as manifests
@@ -22,6 +21,7 @@ from atlas.bench.events import Event, OnEvent
 from atlas.bench.job import JOB, KEY_VARIABLE, Job
 from atlas.bench.jsonl import write_atomically, write_lines
 from atlas.bench.manifest import Found
+from atlas.bench.plugins import Extensions, load_plugins
 from atlas.bench.process import child_main
 from atlas.bench.records import Divergence, Seconds
 from atlas.bench.spec import Arm, EngineSpec, RunFiles
@@ -33,7 +33,7 @@ from atlas.problem import Problem
 from atlas.sandbox import Sandbox
 from atlas.search.settings import Settings, Tools
 from atlas.search.solver import solve
-from atlas.search.strategy import Strategy, strategy
+from atlas.search.strategy import Strategy, load
 from atlas.store.tape import Tape, canonical
 
 _GIVE_UP_AFTER = 5
@@ -50,6 +50,7 @@ class _Ground:
     client: Client | None
     sandbox: Sandbox | None
     in_flight: int
+    extensions: Extensions
     on_event: OnEvent
 
 
@@ -74,11 +75,10 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
             attached = await _attached(job.spec.engine, api_key, stack)
             _note_found(job, sandbox.tier, report, attached, on_event)
             client = attached.client
-        for name in job.spec.plugins:
-            import_module(name)
+        extensions = load_plugins(job.spec.plugins)
         problems = store.load(job.suite).problems[: job.spec.limit]
-        slots = client.capabilities.slots if client else 1
-        ground = _Ground(job, files, problems, client, sandbox, job.spec.concurrency or max(4, slots), on_event)
+        in_flight = job.spec.concurrency or max(4, client.capabilities.slots if client else 1)
+        ground = _Ground(job, files, problems, client, sandbox, in_flight, extensions, on_event)
         on_event(Event("phase", "solving", total=len(problems) * len(job.spec.arms) * len(job.spec.seeds)))
         for seed in job.spec.seeds:
             for arm in job.spec.arms:
@@ -149,7 +149,7 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
     files = ground.files
     if files.submissions(arm.name, seed).is_file():
         return  # finished in an earlier attempt; written in one step
-    chosen = strategy(arm.strategy, **arm.settings)
+    chosen = load(arm.strategy, ground.extensions.strategies, **arm.settings)
     live = ground.job.mode == "live"
     files.tape(arm.name, seed).parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -204,7 +204,14 @@ class _ArmRun:
         async with self._gate:
             began = time.monotonic()
             try:
-                solved = await solve(problem, self._strategy, self._tools, self._settings, deadline_s=self._deadline)
+                solved = await solve(
+                    problem,
+                    self._strategy,
+                    self._tools,
+                    settings=self._settings,
+                    deadline=self._deadline,
+                    moves=self._ground.extensions.moves,
+                )
                 self._answers[problem.id] = answer_of(solved)
             except LLMError as error:
                 self._answers[problem.id] = lost(problem.id, str(error))

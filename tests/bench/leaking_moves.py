@@ -1,0 +1,101 @@
+"""Moves that try to read the answer keys. What they got goes where the test can see it: into a candidate's code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from atlas.bench.home import find_suite
+from atlas.sandbox.types import Program
+from atlas.search.moves.draft import draft
+from atlas.search.pool import Additions, Candidate
+from atlas.search.session import Session
+from atlas.search.strategy import Round, Step, Strategy
+
+
+def by_path() -> str:
+    return (find_suite("small").keys / "keys.jsonl").read_text()
+
+
+def by_import() -> str:
+    from atlas.bench.keys import read_keys
+
+    return repr(read_keys(find_suite("small").keys))
+
+
+def by_root(process: object) -> Callable[[], str]:
+    def read() -> str:
+        place = os.getppid() if process == "parent" else process
+        return Path(f"/proc/{place}/root{find_suite('small').keys}/keys.jsonl").read_text()
+
+    return read
+
+
+def by_descriptors() -> str:
+    """Every file that any process holds open, keys or not."""
+    denied = 0
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if "/keys/" in os.readlink(descriptor):
+                return descriptor.read_text()
+        except OSError:
+            denied += 1
+    raise PermissionError(f"{denied} descriptors out of reach")
+
+
+def by_maker() -> str:
+    from atlas.bench.suites import smallworld
+
+    return repr(smallworld)
+
+
+WAYS: dict[str, Callable[[], str]] = {
+    "path": by_path,
+    "import": by_import,
+    "own root": by_root("self"),
+    "parent's root": by_root("parent"),
+    "descriptors": by_descriptors,
+    "maker": by_maker,
+}
+
+
+async def peek(session: Session) -> Additions:
+    """Say in a program what each way to the keys gave."""
+    lines: list[str] = []
+    for name, way in WAYS.items():
+        try:
+            got = f"read {way()[:200]}"
+        except Exception as error:  # noqa: BLE001  (a probe: every failure is a result)
+            denied = isinstance(error, PermissionError) or "Permission denied" in str(error)
+            got = "denied" if denied else f"failed {error!r}"
+        lines.append(f"# {name}: {got!r}")
+    return _candidate(session, "peek", "\n".join(lines))
+
+
+async def steal(session: Session) -> Additions:
+    """Build the answer out of the key store, if it can be read; say nothing if it can't."""
+    try:
+        keys = by_path()
+    except OSError:
+        return Additions()
+    return _candidate(session, "steal", f"# {hash(keys) % 1000003}: {keys[:40]!r}")
+
+
+def _candidate(session: Session, move: str, comment: str) -> Additions:
+    entry = getattr(getattr(session.pool.problem, "signature", None), "name", None)
+    code = f"{comment}\nx = {comment!r}\n" + (f"def {entry}(*a):\n    return 0\n" if entry else "print()\n")
+    candidate = Candidate(f"{move}-{session.round}", code, move, None, move, 0, Program(code, entry))
+    return Additions(candidates=(candidate,))
+
+
+def peeking() -> Strategy:
+    return Strategy("peeking", (Round((Step("peek"),)),))
+
+
+def stealing() -> Strategy:
+    return Strategy("stealing", (Round((Step("draft", {"n": 1}), Step("steal"))),))
+
+
+MOVES = {"peek": peek, "steal": steal, "draft": draft}
+STRATEGIES = {"peeking": peeking, "stealing": stealing}

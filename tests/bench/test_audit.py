@@ -1,0 +1,143 @@
+"""Moves that go for the answer keys are denied, and those that get at them through a hole are named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench_fixture import HERE, answer, small_suite, spec_for
+from leaking_moves import WAYS
+from scripted_server import ScriptedServer
+
+from atlas.bench import landlock, shadow
+from atlas.bench.audit import audit
+from atlas.bench.events import Event
+from atlas.bench.garbage import garbage_key, write_garbage
+from atlas.bench.keys import read_keys
+from atlas.bench.run import run
+from atlas.bench.spec import Arm
+from atlas.errors import UsageError
+
+pytestmark = pytest.mark.skipif(landlock.abi() == 0, reason="this kernel has no Landlock")
+
+
+def drop(_: Event) -> None:
+    """Watch nothing."""
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    with ScriptedServer(answer=answer) as server:
+        yield server
+
+
+async def test_an_honest_run_passes_and_leaves_nothing_behind(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    result = await run(spec_for(model.url), drop)
+    asked = len(model.requests)
+    before = (atlas_home / "keys" / "small" / "keys.jsonl").read_bytes()
+    report = await audit(result.root, drop)
+    assert report.passed, report.findings
+    assert report.compared == 8
+    assert report.method.startswith("mount namespace" if shadow.works([(HERE, atlas_home)]) else "another ATLAS_HOME")
+    assert len(model.requests) == asked
+    assert (atlas_home / "keys" / "small" / "keys.jsonl").read_bytes() == before
+    assert not (result.root / "audit").exists()
+    assert json.loads((result.root / "audit.json").read_text())["findings"] == []
+
+
+async def test_every_way_to_the_keys_is_denied_to_a_move(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    spec = spec_for(model.url, Arm("peeking", "peeking"), plugins=("leaking_moves",), limit=1)
+    result = await run(spec, drop)
+    (pool,) = (result.root / "pools" / "peeking-0.jsonl").read_text().splitlines()
+    code = json.loads(pool)["candidates"][0]["code"]
+    outcomes = dict(line[2:].split(": ", 1) for line in code.splitlines() if line.startswith("# "))
+    assert outcomes.keys() == WAYS.keys()
+    assert {name: got for name, got in outcomes.items() if got != "'denied'"} == {}
+
+
+async def test_a_leak_through_a_hole_is_named(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    spec = spec_for(
+        model.url,
+        Arm("honest", "single"),
+        Arm("stealing", "stealing"),
+        plugins=("leaking_moves",),
+        holes=(atlas_home / "keys" / "small",),
+        limit=2,
+    )
+    result = await run(spec, drop)
+    assert any("hole" in warning for warning in result.summary.warnings)
+    report = await audit(result.root, drop)
+    assert not report.passed
+    assert {(f.arm, f.problem) for f in report.findings} == {("stealing", "small/double"), ("stealing", "small/square")}
+    assert {f.move for f in report.findings} == {"steal"}
+    assert any("hole" in warning for warning in report.warnings)
+
+
+async def test_a_move_that_was_denied_is_named_too(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    spec = spec_for(model.url, Arm("stealing", "stealing"), plugins=("leaking_moves",), limit=1)
+    result = await run(spec, drop)
+    report = await audit(result.root, drop)
+    assert [(f.problem, f.move) for f in report.findings] == [("small/double", "steal")]
+
+
+async def test_a_changed_submission_breaks_the_seal(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    result = await run(spec_for(model.url, Arm("single", "single"), limit=2), drop)
+    file = result.root / "submissions" / "single-0.jsonl"
+    file.write_text(file.read_text().replace("2 * x", "x + x"))
+    report = await audit(result.root, drop)
+    assert [f.what.split(":")[0] for f in report.findings][1:] == ["the submission differs"]
+    assert "seal" in report.findings[0].what
+
+
+async def test_without_namespaces_another_home_is_used(
+    atlas_home: Path, model: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+):
+    small_suite()
+    result = await run(spec_for(model.url, Arm("stealing", "stealing"), plugins=("leaking_moves",), limit=1), drop)
+    monkeypatch.setattr("atlas.bench.shadow.works", lambda pairs: False)
+    report = await audit(result.root, drop)
+    assert report.method.startswith("another ATLAS_HOME")
+    assert [f.move for f in report.findings] == ["steal"]
+
+
+async def test_an_unfinished_run_is_not_audited(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    result = await run(spec_for(model.url, Arm("single", "single"), limit=1), drop)
+    (result.root / "seal.json").unlink()
+    with pytest.raises(UsageError, match="not finished"):
+        await audit(result.root, drop)
+
+
+def test_garbage_has_the_shape_and_none_of_the_content(atlas_home: Path, tmp_path: Path):
+    small_suite()
+    write_garbage(atlas_home / "keys", tmp_path / "garbage")
+    real, fake = read_keys(atlas_home / "keys" / "small"), read_keys(tmp_path / "garbage" / "small")
+    assert real.keys() == fake.keys()
+    for name, key in real.items():
+        assert fake[name].rule == key.rule
+        assert len(fake[name].tests) == len(key.tests)
+        assert all(a.expected != b.expected for a, b in zip(key.tests, fake[name].tests, strict=True))
+        assert bool(fake[name].reference) == bool(key.reference)
+
+
+def test_garbage_of_every_kind_of_value():
+    from random import SystemRandom
+
+    from atlas.bench.keys import HiddenTest, Key
+    from atlas.compare.rules import Rule, equal
+    from atlas.problem import Call
+
+    values = [True, 3, 2.5, "a b", [1, "x"], (1,), {"a": 1}, {1}, None, b"x", 1j]
+    key = Key("p", Rule(), tuple(HiddenTest(Call((v,)), v) for v in values))
+    fake = garbage_key(key, SystemRandom())
+    assert not [v for v, t in zip(values, fake.tests, strict=True) if equal(v, t.expected, Rule())]
+    checked = garbage_key(Key("p", Rule(), check_code="def check(candidate): ..."), SystemRandom())
+    assert "assert" in checked.check_code

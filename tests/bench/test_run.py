@@ -1,0 +1,223 @@
+"""Runs over real processes: solving behind the wall, grading, the table, interruption, resumption."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench_fixture import answer, small_suite, spec_for
+from scripted_server import ScriptedServer
+
+from atlas.bench import landlock, seal
+from atlas.bench.events import Event
+from atlas.bench.manifest import found, read
+from atlas.bench.report import html, table
+from atlas.bench.run import RunResult, resume, run
+from atlas.bench.spec import Arm, EngineSpec, RunFiles
+from atlas.errors import AtlasError, LLMError, UsageError
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedServer]:
+    with ScriptedServer(answer=answer) as server:
+        yield server
+
+
+def drop(_: Event) -> None:
+    """Watch nothing."""
+
+
+async def test_a_run_from_problems_to_table(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    model.key = "sk-secret-123"
+    events: list[Event] = []
+    result = await run(spec_for(model.url), events.append, api_key="sk-secret-123")
+    single, best = result.summary.rows
+    assert (single.selected.mean, single.oracle.mean, single.random.mean) == (0.5, 0.5, 0.5)
+    assert (best.selected.mean, best.oracle.mean) == (0.75, 0.75)
+    assert best.random.mean == pytest.approx((1 + 0.4 + 0 + 1) / 4)
+    assert best.against_first is not None
+    assert (best.against_first.gained, best.against_first.lost) == (1, 0)
+    assert best.generated_tokens > single.generated_tokens > 0
+    assert {(s.tag, s.value): s.selected.mean for s in single.strata} == {
+        ("difficulty", "easy"): pytest.approx(2 / 3),
+        ("difficulty", "hard"): 0.0,
+        ("kind", "function"): pytest.approx(1 / 3),
+        ("kind", "stdin"): 1.0,
+    }
+    assert sum(e.kind == "solved" for e in events) == 8
+    files = RunFiles.at(result.root)
+    seal.verify(files)
+    about = found(files)
+    assert about is not None
+    assert about.wall["kind"] == ("landlock" if landlock.abi() else "none")
+    assert about.sandbox
+    manifest = read(files)
+    assert manifest.strategies["best"]["name"] == "best-of-n"
+    everything = b"".join(p.read_bytes() for p in result.root.rglob("*") if p.is_file())
+    assert b"sk-secret" not in everything
+    assert not (result.root / "tmp").exists()
+    page = html.render(result.summary, manifest, about)
+    assert "small" in page
+    assert not re.search(r"https?://|src=|@import|url\(", page.replace(model.url, ""))
+    text = table.render(result.summary)
+    assert "+25.0" in text
+    assert "stratum" in text
+
+
+async def test_seeds_limit_and_plain_json(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    spec = spec_for(model.url, Arm("drawn", "sampled"), seeds=(1, 2), limit=2)
+    result = await run(spec, drop)
+    assert result.summary.problems == 2
+    assert result.summary.seeds == 2
+    stored = json.loads((result.root / "summary.json").read_text())
+    assert stored["rows"][0]["selected"]["problems"] == 2
+    assert stored["rows"][0]["against_first"] is None
+
+
+async def test_an_interrupted_run_is_resumed_and_asks_nothing_twice(
+    atlas_home: Path, tmp_path: Path, model: ScriptedServer
+):
+    small_suite()
+    seen: list[Event] = []
+    enough = asyncio.Event()
+
+    def watch(event: Event) -> None:
+        seen.append(event)
+        if sum(e.kind == "solved" for e in seen) == 5:
+            enough.set()
+
+    task = asyncio.create_task(run(spec_for(model.url, concurrency=1), watch, out=tmp_path / "runs"))
+    waiting = asyncio.create_task(enough.wait())
+    await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (root,) = (tmp_path / "runs").iterdir()
+    assert not (root / "seal.json").exists()
+    assert not (root / "tmp").exists()
+    assert not processes_of(root)
+    done = [r for r in model.requests if "Compute" in str(r) or "upper" in str(r)]
+    result = await resume(root, drop)
+    again = [r for r in model.requests if "Compute" in str(r) or "upper" in str(r)][len(done) :]
+    assert isinstance(result, RunResult)
+    assert [row.selected.mean for row in result.summary.rows] == [0.5, 0.75]
+    # 4 greedy requests, then 2 for each problem of the other arm; those of one problem may have been cut.
+    assert 12 <= len(done) + len(again) <= 14
+    assert len(done) >= 6
+    before = (root / "submissions" / "best-0.jsonl").read_bytes()
+    once_more = await resume(root, drop)
+    assert once_more.summary == result.summary
+    assert (root / "submissions" / "best-0.jsonl").read_bytes() == before
+
+
+def processes_of(root: Path) -> list[str]:
+    """Processes that name the run's directory in their command or environment."""
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue  # gone meanwhile
+        if str(root).encode() in text:
+            found.append(process.name)
+    return found
+
+
+async def test_a_server_that_is_down_is_one_sentence_and_the_run_goes_on_later(
+    atlas_home: Path, tmp_path: Path, model: ScriptedServer
+):
+    small_suite()
+    with pytest.raises(AtlasError) as caught:
+        await run(spec_for("http://127.0.0.1:9"), drop, out=tmp_path / "runs")
+    assert "\n" not in str(caught.value)
+    (root,) = (tmp_path / "runs").iterdir()
+    assert not (root / "seal.json").exists()
+
+
+async def test_a_request_that_fails_is_lost_then_tried_again(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    failures = 0
+
+    def sometimes(body, index):
+        nonlocal failures
+        if "double" in str(body["messages"]) and failures == 0:
+            failures += 1
+            model.fail_next("malformed")
+        return answer(body, index)
+
+    model.answer = sometimes
+    result = await run(spec_for(model.url, Arm("single", "single"), concurrency=1), drop)
+    (row,) = result.summary.rows
+    assert row.infrastructure == 0
+    assert row.selected.problems == 4
+
+
+async def test_a_changed_submission_is_not_graded(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    result = await run(spec_for(model.url, Arm("single", "single")), drop)
+    file = result.root / "submissions" / "single-0.jsonl"
+    file.write_text(file.read_text().replace("2 * x", "x + x"))
+    (result.root / "grades.jsonl").unlink()
+    with pytest.raises(AtlasError, match=r"seal .* is broken: submissions/single-0\.jsonl was changed"):
+        await resume(result.root, drop)
+    assert not (result.root / "grades.jsonl").exists()
+
+
+async def test_keys_of_another_suite_are_not_used(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    result = await run(spec_for(model.url, Arm("single", "single")), drop)
+    keys = atlas_home / "keys" / "small" / "keys.jsonl"
+    keys.write_text(keys.read_text().replace("8", "9"))
+    with pytest.raises(UsageError, match="not those of its problems"):
+        await resume(result.root, drop)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"arms": ()}, "at least one arm"),
+        ({"arms": (Arm("a", "single"), Arm("a", "full"))}, "called 'a'"),
+        ({"arms": (Arm("../a", "single"),)}, "can't name an arm"),
+        ({"arms": (Arm("a", "magic"),)}, "no strategy 'magic'"),
+        ({"arms": (Arm("a", "single", {"n": 3}),)}, "no parameter 'n'"),
+        ({"limit": 0}, "--limit"),
+        ({"engine": EngineSpec("endpoint", url="http://me:pw@host/v1")}, "holds a password"),
+        ({"suite": "none"}, "No suite is called"),
+    ],
+)
+async def test_specs_that_cannot_be_run(atlas_home: Path, changes: dict[str, object], said: str):
+    from dataclasses import replace
+
+    small_suite()
+    with pytest.raises(UsageError, match=said):
+        await run(replace(spec_for("http://127.0.0.1:9"), **changes), drop)
+    assert not list((atlas_home / "runs").glob("*/*"))
+
+
+async def test_a_directory_without_a_run(tmp_path: Path, atlas_home: Path):
+    with pytest.raises(UsageError, match="holds no run"):
+        await resume(tmp_path, drop)
+
+
+def test_the_solving_process_is_in_no_debt_to_the_environment(atlas_home: Path, monkeypatch: pytest.MonkeyPatch):
+    from atlas.bench.run import child_environment
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("ATLAS_API_KEY", "sk-2")
+    environment = child_environment()
+    assert not {"sk-1", "sk-2"} & set(environment.values())
+    assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_errors_cross_the_pipe_with_their_class():
+    from atlas.bench.process import _error
+
+    assert type(_error(Event("error", "down", error="LLMError"))) is LLMError
+    assert type(_error(Event("error", "odd", error="annotations"))) is AtlasError
