@@ -39,7 +39,9 @@ class Watch:
             case Ranked():
                 self._known = _known(event)
                 if self._console is not None:
-                    self._console.print(f"[dim]round {event.round + 1}:[/dim] {self._known}", highlight=False)
+                    self._console.print(
+                        f"[dim]round {event.round + 1}:[/dim] {self._known}", highlight=False, soft_wrap=True
+                    )
             case _:
                 return
         self._show()

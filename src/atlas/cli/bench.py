@@ -1,0 +1,247 @@
+"""``atlas bench``: suites in, runs, tables and audits out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from atlas.cli.options import Duration, api_key, choose, model_options
+from atlas.errors import UsageError
+
+if TYPE_CHECKING:
+    from atlas.bench.audit import AuditReport
+    from atlas.bench.events import OnEvent
+    from atlas.bench.run import RunResult
+
+_RUN = click.argument("run_id", metavar="RUN")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
+
+
+@click.group(epilog="Example: atlas bench run smallworld --arm single --arm full --limit 40")
+def bench() -> None:
+    """Import or make suites, run and resume them, show and audit the results."""
+
+
+@bench.command("import", epilog="Example: atlas bench import humaneval --data HumanEval.jsonl.gz")
+@click.argument("benchmark")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="The benchmark's own file.")
+@click.option("--name", help="Name of the suite; the benchmark's own by default.")
+@_JSON
+def import_(benchmark: str, data: Path, name: str | None, as_json: bool) -> None:
+    """Import a benchmark's file, split into problems and keys.
+
+    HumanEval's format is read (.jsonl or .jsonl.gz, one problem a line).
+    """
+    from atlas.bench.suites import importer  # noqa: PLC0415
+
+    count = importer(benchmark)(data, name or benchmark)
+    _say_suite(name or benchmark, count, as_json)
+
+
+@bench.command(epilog="Example: atlas bench make --seed 7 --problems 200")
+@click.option("--seed", type=int, required=True)
+@click.option("--problems", type=click.IntRange(1, 100_000), default=260, show_default=True)
+@click.option("--name", help="Name of the suite; smallworld-sSEED by default.")
+@_JSON
+def make(seed: int, problems: int, name: str | None, as_json: bool) -> None:
+    """Make a suite of the shipped model's world: compositions that training never saw."""
+    from atlas.bench.home import user_suite  # noqa: PLC0415
+    from atlas.bench.suites import smallworld  # noqa: PLC0415
+
+    name = name or f"smallworld-s{seed}"
+    smallworld.write(user_suite(name), seed, problems)
+    _say_suite(name, problems, as_json)
+
+
+@bench.command("run", epilog="Example: atlas bench run smallworld --arm single --arm best-of-n:n=4 --arm full")
+@click.argument("suite")
+@click.option("--arm", "arms", multiple=True, metavar="STRATEGY[:n=4]", help="Repeat for several. [single and full]")
+@click.option("--seeds", type=click.IntRange(1, 100), default=1, show_default=True, help="How many: 0, 1, 2 and so on.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first problems of the suite.")
+@click.option("--deadline", type=Duration(), help="Bound on one problem, such as 60s.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Keep the run under this folder.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file, too.")
+@model_options
+@_JSON
+def run_(
+    suite: str,
+    arms: tuple[str, ...],
+    seeds: int,
+    limit: int | None,
+    deadline: float | None,
+    out: Path | None,
+    html: Path | None,
+    as_json: bool,
+    **model: Any,
+) -> None:
+    """Run arms over a suite, grade what they hand over, and print the table."""
+    from atlas.bench.run import run  # noqa: PLC0415
+    from atlas.bench.spec import RunSpec, parse_arm  # noqa: PLC0415
+
+    engine = choose(**model)
+    spec = RunSpec(
+        suite=suite,
+        arms=tuple(parse_arm(arm) for arm in arms or ("single", "full")),
+        seeds=tuple(range(seeds)),
+        engine=engine,
+        limit=limit,
+        sampling=engine.sampling,
+        max_tokens=engine.max_tokens,
+        deadline_s=deadline,
+    )
+    _finish(lambda watch: run(spec, watch, out=out, api_key=api_key()), html, as_json)
+
+
+@bench.command(epilog="Example: atlas bench resume 20260101-120000-abc123")
+@_RUN
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file, too.")
+@_JSON
+def resume(run_id: str, html: Path | None, as_json: bool) -> None:
+    """Finish an interrupted run; what it recorded is not asked again."""
+    from atlas.bench.run import resume as go_on  # noqa: PLC0415
+
+    root = _root(run_id)
+    _finish(lambda watch: go_on(root, watch, api_key=api_key()), html, as_json)
+
+
+@bench.command(epilog="Example: atlas bench show 20260101-120000-abc123 --html report.html")
+@_RUN
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one offline page to this file.")
+@_JSON
+def show(run_id: str, html: Path | None, as_json: bool) -> None:
+    """Show the table of a graded run."""
+    from atlas.bench.run import RunResult  # noqa: PLC0415
+    from atlas.bench.spec import RunFiles  # noqa: PLC0415
+    from atlas.bench.summary import summarize  # noqa: PLC0415
+
+    root = _root(run_id)
+    files = RunFiles.at(root)
+    if not files.grades.is_file():
+        raise UsageError(f"The run {run_id} has no grades yet: `atlas bench resume {run_id}` finishes it.")
+    _report(RunResult(root, summarize(files)), html, as_json)
+
+
+@bench.command(epilog="Example: atlas bench audit 20260101-120000-abc123")
+@_RUN
+@_JSON
+def audit(run_id: str, as_json: bool) -> int:
+    """Replay a run with garbage keys in reach and compare every submission, byte for byte.
+
+    Exit status 1 means that an answer depended on the keys, or that the run was altered.
+    """
+    from atlas.bench.audit import audit as check  # noqa: PLC0415
+    from atlas.cli.watch_run import watching_run  # noqa: PLC0415
+
+    root = _root(run_id)
+    with watching_run(quiet=as_json) as watch:
+        report = asyncio.run(check(root, watch))
+    if as_json:
+        click.echo(json.dumps(asdict(report), indent=1, default=str))
+    else:
+        _print_audit(report)
+    return 0 if report.passed else 1
+
+
+@bench.command("list", epilog="Example: atlas bench list --json")
+@_JSON
+def list_(as_json: bool) -> None:
+    """List the suites and the runs there are."""
+    from atlas.bench.home import list_suites, runs_root  # noqa: PLC0415
+    from atlas.bench.suites import store  # noqa: PLC0415
+
+    suites = [store.describe(paths.problems) for paths in list_suites()]
+    runs = [_row(path) for path in sorted(runs_root().glob("*/run.json"))]
+    if as_json:
+        click.echo(json.dumps({"suites": [s.model_dump() for s in suites], "runs": runs}, indent=1))
+        return
+    for suite in suites:
+        click.echo(f"suite  {suite.name:24} {suite.problems:5} problems  {suite.source}")
+    for run in runs:
+        click.echo(f"run    {run['id']:24} {run['suite']}, {', '.join(run['arms'])}: {run['state']}")
+
+
+def _row(path: Path) -> dict[str, Any]:
+    from atlas.bench import manifest  # noqa: PLC0415
+    from atlas.bench.spec import RunFiles  # noqa: PLC0415
+
+    files = RunFiles.at(path.parent)
+    about = manifest.read(files)
+    state = "graded" if files.summary.is_file() else "sealed" if files.seal.is_file() else "unfinished"
+    return {
+        "id": about.id,
+        "suite": about.suite.name,
+        "arms": [arm.name for arm in about.spec.arms],
+        "state": state,
+        "folder": str(path.parent),
+    }
+
+
+def _root(run_id: str) -> Path:
+    """A run by its id, a unique beginning of it, or its folder."""
+    from atlas.bench.home import runs_root  # noqa: PLC0415
+
+    if (Path(run_id) / "run.json").is_file():
+        return Path(run_id)
+    found = [p.parent for p in runs_root().glob("*/run.json") if p.parent.name.startswith(run_id)]
+    if len(found) != 1:
+        what = f"{len(found)} runs begin with {run_id!r}" if found else f"There is no run {run_id!r}"
+        raise UsageError(f"{what}; `atlas bench list` shows those there are.")
+    return found[0]
+
+
+def _finish(start: Callable[[OnEvent], Coroutine[Any, Any, RunResult]], html: Path | None, as_json: bool) -> None:
+    from atlas.cli.watch_run import watching_run  # noqa: PLC0415
+
+    with watching_run(quiet=as_json) as watch:
+        try:
+            result = asyncio.run(start(watch))
+        except KeyboardInterrupt:
+            if watch.root:
+                click.echo(f"atlas: stopped; `atlas bench resume {watch.root}` goes on from here", err=True)
+            raise
+    _report(result, html, as_json)
+
+
+def _report(result: RunResult, html: Path | None, as_json: bool) -> None:
+    from atlas.bench import manifest  # noqa: PLC0415
+    from atlas.bench.report import html as page  # noqa: PLC0415
+    from atlas.bench.report.plain import as_data  # noqa: PLC0415
+    from atlas.bench.report.table import render  # noqa: PLC0415
+    from atlas.bench.spec import RunFiles  # noqa: PLC0415
+
+    if html is not None:
+        files = RunFiles.at(result.root)
+        try:
+            html.write_text(page.render(result.summary, manifest.read(files), manifest.found(files)), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{html} cannot be written: {error.strerror}.") from None
+    if as_json:
+        click.echo(json.dumps(as_data(result.summary) | {"folder": str(result.root)}, indent=1))
+    else:
+        click.echo(render(result.summary))
+
+
+def _print_audit(report: AuditReport) -> None:
+    click.echo(f"{report.compared} submissions of run {report.run}, replayed with {report.method}")
+    for warning in report.warnings:
+        click.secho(f"warning: {warning}", fg="yellow")
+    for finding in report.findings:
+        where = ", ".join(filter(None, (finding.problem, finding.arm, finding.move and f"move {finding.move}")))
+        click.secho(f"  {where + ': ' if where else ''}{finding.what}", fg="red")
+    if report.passed:
+        click.secho("passed: no submission depends on the keys", fg="green")
+    else:
+        click.secho(f"FAILED: {len(report.findings)} findings", fg="red", bold=True)
+
+
+def _say_suite(name: str, count: int, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"suite": name, "problems": count}))
+    else:
+        click.echo(f"{name}: {count} problems; run them with `atlas bench run {name}`")
