@@ -191,7 +191,7 @@ class Session:
         if data["outcome"] == "cut":
             self.reasons["a request was cut by the deadline"] += 1
         tokens = sum(c.tokens for c in reply.completions)
-        self.on_event(Replied(self.pool.problem.id, key.split("/")[-3], tokens, reply.seconds, self.usage))
+        self.on_event(Replied(self.pool.problem.id, key, tokens, reply.seconds, self.usage))
         return reply
 
     async def execute(

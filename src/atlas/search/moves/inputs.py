@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from atlas.llm.parse import extract_blocks, extract_calls
 from atlas.problem import Call, FunctionProblem, Input, Problem, Stdin
 from atlas.search import prompts
-from atlas.search.moves.stdin_text import mutated_text
+from atlas.search.moves.stdin_text import format_of, mutated_text
 from atlas.search.moves.values import maker, mutated
 from atlas.search.outputs import arity_fits, input_key, usable
 from atlas.search.pool import Additions
@@ -72,9 +72,9 @@ def _mutated_call(calls: list[Call], rng: random.Random) -> Call:
 
 
 def _mutated_stdin(input: Stdin, rng: random.Random) -> Stdin:
-    text = input.text
+    text, format = input.text, format_of(input.text)
     for _ in range(rng.choice([1, 1, 2, 3])):
-        text = mutated_text(text, rng)
+        text = mutated_text(text, format, rng)
     return Stdin(text)
 
 

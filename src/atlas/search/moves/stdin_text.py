@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from atlas.search.moves.values import mutated
 
@@ -17,24 +18,44 @@ _FLOAT = re.compile(r"-?\d{1,15}\.\d{1,15}\Z")
 _MOST_LINES = 60
 
 
-def mutated_text(text: str, rng: random.Random) -> str:
-    """A neighbour of ``text``: a token changed, or a line or a token more or less with its count."""
-    lines = text.rstrip("\n").split("\n")
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What an example's text shows of its format.
+
+    ``rows``: the first line says how many lines follow. ``columns``: the lines that say how many tokens the next
+    one holds; none are looked for where rows are counted.
+    """
+
+    rows: bool
+    columns: tuple[int, ...]
+
+
+def format_of(text: str) -> Format:
+    """The format that ``text`` shows."""
+    lines = _lines(text)
     rows = _counts_rows(lines)
-    columns = _counts_tokens(lines)
+    return Format(rows, () if rows else _counts_tokens(lines))
+
+
+def mutated_text(text: str, format: Format, rng: random.Random) -> str:
+    """A neighbour of ``text``: a token changed, or a line or a token more or less with its count."""
+    lines = _lines(text)
     kind = rng.randrange(5)
-    if kind == 0 and rows:
+    if kind <= 1 and format.rows:
         lines = _rows_changed(lines, rng)
-    elif kind <= 1 and columns:
-        lines = _tokens_changed(lines, rng.choice(columns), rng)
-    elif kind == 2 and columns:
-        line = rng.choice(columns) + 1
+    elif kind <= 1 and format.columns:
+        lines = _tokens_changed(lines, rng.choice(format.columns), rng)
+    elif kind == 2 and format.columns:
+        line = rng.choice(format.columns) + 1
         tokens = lines[line].split()
         lines[line] = " ".join(rng.sample(tokens, len(tokens)))
     else:
-        fixed = {*columns, *([0] if rows else [])}
-        lines = _token_mutated(lines, fixed, rng)
+        lines = _token_mutated(lines, {*format.columns, *([0] if format.rows else [])}, rng)
     return "\n".join(lines) + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    return text.rstrip("\n").split("\n")
 
 
 def _number(line: str) -> int | None:
@@ -49,24 +70,24 @@ def _counts_rows(lines: Sequence[str]) -> bool:
     return count is not None and count > 0 and count == len(lines) - 1
 
 
-def _counts_tokens(lines: Sequence[str]) -> list[int]:
+def _counts_tokens(lines: Sequence[str]) -> tuple[int, ...]:
     """Lines that say how many tokens the next one holds (one token says nothing: it may be a row count)."""
     found: list[int] = []
     for i in range(len(lines) - 1):
         count = _number(lines[i])
         if count is not None and count > 1 and count == len(lines[i + 1].split()):
             found.append(i)
-    return found
+    return tuple(found)
 
 
 def _rows_changed(lines: list[str], rng: random.Random) -> list[str]:
-    first, *rest = lines
+    rest = lines[1:]
     place = rng.randrange(len(rest))
     if rng.random() < 0.5 and len(rest) > 1:
         del rest[place]
     elif len(rest) < _MOST_LINES:
         rest.insert(place, rng.choice(rest))
-    return [str(len(rest)) if _number(first) is not None else first, *rest]
+    return [str(len(rest)), *rest]
 
 
 def _tokens_changed(lines: list[str], line: int, rng: random.Random) -> list[str]:

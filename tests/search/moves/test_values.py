@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas.compare import codec
+from atlas.search.moves.stdin_text import format_of, mutated_text
+from atlas.search.moves.values import maker, mutated
+
+SCALARS = st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.none()
+PLAIN = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+        | st.sets(st.integers(), max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(PLAIN, st.integers(0, 1000))
+def test_a_mutation_keeps_the_type_and_is_plain_data(value: Any, seed: int) -> None:
+    before = codec.dumps(value)
+    changed = mutated(value, random.Random(seed))
+    assert type(changed) is type(value)
+    assert codec.dumps(value) == before, "the original is left alone"
+    codec.dumps(changed)
+    if isinstance(value, tuple):
+        assert len(changed) == len(value)
+
+
+@given(PLAIN, st.integers(0, 1000))
+def test_a_mutation_follows_from_its_seed(value: Any, seed: int) -> None:
+    one, other = (mutated(value, random.Random(seed)) for _ in range(2))
+    assert codec.dumps(one) == codec.dumps(other)
+
+
+@pytest.mark.parametrize("value", [True, 7, 2.5, "hello", [1, 2, 3], ("a", 1), {"a": 1}, {1, 2}, 10**9])
+def test_mutations_differ(value: Any) -> None:
+    found = {codec.dumps(mutated(value, random.Random(seed))) for seed in range(20)}
+    assert found - {codec.dumps(value)}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind"),
+    [
+        ("int", int),
+        ("float", float),
+        ("bool", bool),
+        ("str", str),
+        ("list[int]", list),
+        ("List[str]", list),
+        ("typing.List[str]", list),
+        ("list", list),
+        ("Sequence[float]", list),
+        ("set[int]", set),
+        ("frozenset[str]", frozenset),
+        ("dict[str, int]", dict),
+        ("dict", dict),
+        ("tuple[int, str]", tuple),
+        ("tuple[int, ...]", tuple),
+        ("'int'", int),
+        ("None", type(None)),
+    ],
+)
+def test_values_from_an_annotation(annotation: str, kind: type) -> None:
+    make = maker(annotation)
+    assert make is not None
+    for seed in range(20):
+        value = make(random.Random(seed))
+        assert type(value) is kind
+        codec.dumps(value)
+
+
+@pytest.mark.parametrize("annotation", ["Optional[int]", "int | None", "Union[int, None]"])
+def test_optional_values(annotation: str) -> None:
+    make = maker(annotation)
+    assert make is not None
+    assert {type(make(random.Random(seed))) for seed in range(40)} == {int, type(None)}
+
+
+def test_nested_annotations() -> None:
+    make = maker("dict[str, list[tuple[int, str]]]")
+    assert make is not None
+    found = [make(random.Random(seed)) for seed in range(40)]
+    pairs = [pair for d in found for items in d.values() for pair in items]
+    assert pairs
+    assert all(type(a) is int and type(b) is str for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    "annotation", ["", "Any", "T", "Callable[[int], int]", "list[", "x y", "int | Any", "0", "(" * 999]
+)
+def test_what_says_too_little_makes_nothing(annotation: str) -> None:
+    assert maker(annotation) is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_stdin_counts_of_tokens_stay_true(seed: int) -> None:
+    text = "4\n3 1 2 9\n"
+    format = format_of(text)
+    for step in range(6):
+        text = mutated_text(text, format, random.Random(f"{seed}/{step}"))
+        lines = text.splitlines()
+        assert len(lines) == 2
+        assert int(lines[0]) == len(lines[1].split())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_stdin_counts_of_rows_stay_true(seed: int) -> None:
+    text = "3\nred 4\nblue 1\ngreen 7\n"
+    format = format_of(text)
+    for step in range(6):
+        text = mutated_text(text, format, random.Random(f"{seed}/{step}"))
+        lines = text.splitlines()
+        assert int(lines[0]) == len(lines) - 1
+        assert all(len(line.split()) == 2 for line in lines[1:])
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40), st.integers(0, 100))
+def test_any_text_can_be_mutated(text: str, seed: int) -> None:
+    assert mutated_text(text, format_of(text), random.Random(seed)).endswith("\n")

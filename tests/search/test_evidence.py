@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas.search.evidence import EXCEPTION, LIMIT, NONE, UNKNOWN, Outcomes, Posterior, posterior
+
+
+def outcomes(
+    outputs: Any,
+    examples: Any = None,
+    tests: Any = None,
+    weights: Any = None,
+    multiplicity: Any = None,
+    loads: Any = None,
+) -> Outcomes:
+    table = np.array(outputs, dtype=np.int64)
+    k = len(table)
+    tested = np.zeros((k, 0), dtype=np.int64) if tests is None else np.array(tests, dtype=np.int64)
+    return Outcomes(
+        examples=np.zeros((k, 0), dtype=np.int64) if examples is None else np.array(examples, dtype=np.int64),
+        outputs=table,
+        tests=tested,
+        test_weights=np.ones(tested.shape[1]) if weights is None else np.array(weights, dtype=np.float64),
+        multiplicity=np.ones(k) if multiplicity is None else np.array(multiplicity, dtype=np.float64),
+        loads=np.ones(k, dtype=bool) if loads is None else np.array(loads),
+    )
+
+
+def best(**seen: Any) -> int | None:
+    return posterior(outcomes(**seen)).best
+
+
+def test_a_majority_that_fails_an_example_loses_to_one_that_passes() -> None:
+    found = posterior(
+        outcomes(
+            outputs=[[1, 2, 3]] * 7 + [[4, 5, 6]],
+            examples=[[1, 0]] * 7 + [[1, 1]],
+        )
+    )
+    assert found.best == 7
+    assert found.probability[7] > 0.5
+    assert found.probability[0] < 0.2
+
+
+def test_an_example_decides_as_far_as_was_measured() -> None:
+    alone = np.arange(8)[None, :].repeat(20, axis=0)
+    right = posterior(outcomes(alone, examples=[[1, 1]] * 20))
+    wrong = posterior(outcomes(alone, examples=[[1, 0]] * 20))
+    assert right.probability[0] == pytest.approx(0.91, abs=0.02)
+    assert wrong.probability[0] <= 0.09
+
+
+def test_of_two_that_fail_the_one_that_fails_less_is_better() -> None:
+    assert best(outputs=[[1, 2], [3, 4]], examples=[[0, 0, 1], [1, 0, 1]]) == 1
+
+
+def test_agreement_wins_where_nothing_else_is_known() -> None:
+    assert best(outputs=[[1, 1, 1], [2, 3, 4], [2, 3, 4], [2, 3, 5]]) == 1
+
+
+def test_soft_agreement_counts_inputs_not_whole_rows() -> None:
+    # Two candidates are alike in every output and wrong; three others differ from each other in one input each.
+    rows = [[9, 9, 8, 7, 6, 5], [9, 9, 8, 7, 6, 5], [1, 2, 3, 4, 5, 0], [1, 2, 3, 4, 0, 6], [1, 2, 3, 0, 5, 6]]
+    assert best(outputs=rows) in {2, 3, 4}
+
+
+def test_multiplicity_is_a_vote() -> None:
+    assert best(outputs=[[1, 2], [3, 4]], multiplicity=[1, 3]) == 1
+
+
+def test_good_self_tests_decide_between_equals() -> None:
+    found = posterior(outcomes(outputs=[[1, 2], [3, 4]], tests=[[0, 0], [1, 1]]))
+    assert found.best == 1
+
+
+def test_bad_self_tests_do_no_harm() -> None:
+    """Nobody agrees with the tests but one odd candidate: the majority keeps its place."""
+    rows = [[1, 2, 3, 4]] * 5 + [[5, 6, 7, 8]]
+    tests = [[0, 0, 0, 0]] * 5 + [[1, 1, 0, 0]]
+    found = posterior(outcomes(outputs=rows, tests=tests))
+    assert found.best == 0
+    assert found.reliability < 0.3
+
+
+def test_self_tests_that_the_candidates_agree_with_are_trusted_more() -> None:
+    rows = [[1, 2, 3, 4]] * 5 + [[5, 6, 7, 8]]
+    trusted = posterior(outcomes(outputs=rows, tests=[[1, 1, 1, 1]] * 5 + [[0, 0, 0, 0]]))
+    assert trusted.reliability > 0.6
+    without = posterior(outcomes(outputs=rows))
+    assert trusted.probability[0] > without.probability[0]
+
+
+def test_exceptions_limits_and_none_are_no_agreement() -> None:
+    for code in (EXCEPTION, LIMIT, NONE):
+        assert best(outputs=[[code, code, 1], [code, code, 1], [2, 3, 4], [2, 3, 4]]) == 2
+
+
+def test_an_input_outside_the_domain_says_nothing() -> None:
+    """All but one careless candidate raise on the last input; raising there is right as far as anybody knows."""
+    rows = [[1, 2, EXCEPTION]] * 3 + [[1, 9, 5]]
+    found = posterior(outcomes(outputs=rows))
+    assert found.best == 0
+    assert found.informative.tolist() == [True, True, False]
+
+
+def test_what_was_not_observed_is_no_evidence_against_anybody() -> None:
+    full = posterior(outcomes(outputs=[[1, 2], [1, 2], [3, 4]]))
+    partly = posterior(outcomes(outputs=[[1, UNKNOWN], [1, 2], [3, 4]]))
+    assert partly.score[0] == pytest.approx(full.score[0])
+
+
+def test_a_constant_is_suspicious_only_while_others_vary() -> None:
+    varied = posterior(outcomes(outputs=[[1, 1, 1, 1], [1, 1, 1, 2], [1, 1, 1, 2]]))
+    boolean = posterior(outcomes(outputs=[[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 2]]))
+    assert varied.score[0] < np.log(varied.agreement[0] + 0.02)
+    assert boolean.score[0] == pytest.approx(np.log(boolean.agreement[0] + 0.02))
+
+
+def test_what_does_not_load_loses() -> None:
+    rows = [[EXCEPTION, EXCEPTION], [EXCEPTION, EXCEPTION], [1, 2]]
+    assert best(outputs=rows, loads=[False, False, True]) == 2
+
+
+def test_ties_go_to_the_more_often_drawn_then_to_the_earlier() -> None:
+    assert best(outputs=[[1], [1], [1]]) == 0
+    assert best(outputs=np.zeros((2, 0)), multiplicity=[1, 2]) == 1
+
+
+def test_without_inputs_the_programs_vote_for_themselves() -> None:
+    found = posterior(outcomes(outputs=np.zeros((3, 0)), multiplicity=[1, 5, 1]))
+    assert found.best == 1
+    assert len(set(found.cluster.tolist())) == 3
+
+
+def test_without_candidates_nothing_is_right() -> None:
+    found = posterior(outcomes(outputs=np.zeros((0, 4))))
+    assert found.best is None
+    assert found.none_right == 1.0
+
+
+def test_one_lone_draft_is_not_sure_of_itself() -> None:
+    assert posterior(outcomes(outputs=[[1, 2, 3]])).probability[0] < 0.5
+
+
+CODES = st.integers(min_value=LIMIT, max_value=3)
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> Outcomes:
+    k, x, e, t = (draw(st.integers(lo, hi)) for lo, hi in ((1, 6), (0, 5), (0, 2), (0, 3)))
+
+    def table(width: int, values: st.SearchStrategy[int]) -> Any:
+        row = st.lists(values, min_size=width, max_size=width)
+        return np.array(draw(st.lists(row, min_size=k, max_size=k)), dtype=np.int64).reshape(k, width)
+
+    weights = np.array(draw(st.lists(st.floats(0.1, 1), min_size=t, max_size=t)))
+    counts = draw(st.lists(st.integers(1, 4), min_size=k, max_size=k))
+    loads = np.array(draw(st.lists(st.booleans(), min_size=k, max_size=k)))
+    examples, tests = table(e, st.sampled_from([1, 0, UNKNOWN])), table(t, st.sampled_from([1, 0, UNKNOWN]))
+    return Outcomes(examples, table(x, CODES), tests, weights, np.array(counts, dtype=np.float64), loads)
+
+
+def permuted(seen: Outcomes, order: Any) -> Outcomes:
+    return Outcomes(
+        seen.examples[order],
+        seen.outputs[order],
+        seen.tests[order],
+        seen.test_weights,
+        seen.multiplicity[order],
+        seen.loads[order],
+    )
+
+
+@settings(deadline=None)
+@given(pools(), st.randoms(use_true_random=False))
+def test_the_order_of_candidates_does_not_matter(seen: Outcomes, rng: Any) -> None:
+    order = list(range(len(seen.loads)))
+    rng.shuffle(order)
+    one, other = posterior(seen), posterior(permuted(seen, order))
+    assert other.probability == pytest.approx(one.probability[order])
+    assert other.score == pytest.approx(one.score[order])
+    assert other.reliability == pytest.approx(one.reliability)
+
+
+@settings(deadline=None)
+@given(pools())
+def test_probabilities_are_probabilities_over_clusters(seen: Outcomes) -> None:
+    found: Posterior = posterior(seen)
+    k = len(seen.loads)
+    _, firsts = np.unique(found.cluster, return_index=True)
+    assert found.probability[firsts].sum() + found.none_right == pytest.approx(1.0)
+    assert sorted(found.order.tolist()) == list(range(k))
+    assert found.probability[found.best] == found.probability.max()
+    for name in ("probability", "score", "cluster", "agreement", "test_share", "passes_examples"):
+        assert getattr(found, name).shape == (k,), name
+    assert found.informative.shape == (seen.outputs.shape[1],)
