@@ -16,10 +16,14 @@ from atlas.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """What a model file says of itself. ``context_length`` and ``vocabulary`` are tokens."""
+    """What a model file says of itself.
+
+    ``context_length`` and ``vocabulary`` are tokens, ``parameters`` counts the weights.
+    """
 
     path: Path
     size_bytes: int
+    parameters: int
     architecture: str
     name: str
     context_length: int
@@ -75,6 +79,7 @@ def _model_file(path: Path, size: int, header: Header) -> ModelFile:
     return ModelFile(
         path=path,
         size_bytes=size,
+        parameters=header.parameters,
         architecture=architecture,
         name=text("general.name")[:200] or path.stem,
         context_length=context,

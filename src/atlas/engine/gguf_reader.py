@@ -34,10 +34,11 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Scalar values by key, array lengths by key, and how many bytes the whole file must have."""
+    """Scalar values by key, array lengths by key, weights in all, and the bytes that the whole file must have."""
 
     values: Mapping[str, Scalar]
     lengths: Mapping[str, int]
+    parameters: int
     needed_bytes: int
 
 
@@ -73,13 +74,14 @@ def read_header(file: BinaryIO) -> Header:
         raise Malformed("has an absurd alignment")
     if tensors == 0:
         raise Malformed("holds no weights")
-    data = max(_tensor_end(file) for _ in range(tensors))
+    records = [_tensor(file) for _ in range(tensors)]
     start = -(-file.tell() // alignment) * alignment
-    return Header(values, lengths, start + data)
+    parameters = sum(elements for elements, _ in records)
+    return Header(values, lengths, parameters, start + max(end for _, end in records))
 
 
-def _tensor_end(file: BinaryIO) -> int:
-    """One tensor's record; where its data ends, counted from the start of all tensor data."""
+def _tensor(file: BinaryIO) -> tuple[int, int]:
+    """One tensor's record: its weights, and where its data ends, counted from the start of all tensor data."""
     name = _text(file, _LONGEST_NAME)
     dimensions = _count(_number(file, "I"), _MOST_DIMENSIONS, "dimensions of a tensor")
     elements = 1
@@ -87,11 +89,11 @@ def _tensor_end(file: BinaryIO) -> int:
         elements *= _number(file, "Q")
     kind, offset = _number(file, "I"), _number(file, "Q")
     if kind not in TENSOR_TYPES:
-        return offset  # newer than this table; whether it can be loaded is for llama.cpp to say
+        return elements, offset  # newer than this table; whether it can be loaded is for llama.cpp to say
     block, block_bytes = TENSOR_TYPES[kind]
     if elements % block:
         raise Malformed(f"holds a tensor of an impossible shape ({name[:60]!r})")
-    return offset + elements // block * block_bytes
+    return elements, offset + elements // block * block_bytes
 
 
 def _read(file: BinaryIO, count: int) -> bytes:
