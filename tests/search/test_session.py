@@ -18,6 +18,7 @@ from atlas.search.settings import DEFAULTS, Tools, derived_seed
 from atlas.search.wire import observation_data, observation_of, reply_data, reply_of
 from atlas.store.tape import Tape
 
+KEY = "test/double/0/draft/-/0"
 ASK = (Message("user", "Hello?"),)
 
 
@@ -42,14 +43,14 @@ async def test_every_part_of_a_request_counts() -> None:
     with Tape.memory() as tape:
         live = session(tape, ScriptedModel(lambda r, i: "x"))
         request = live.request(ASK, "draft", 0)
-        await live.ask("k", request)
+        await live.ask(KEY, request)
         for other in (
             Request((*ASK, Message("assistant", "")), seed=request.seed, sampling=request.sampling),
             live.request(ASK, "draft", 1),
             live.request(ASK, "draft", 0, n=2),
         ):
             with pytest.raises(ReplayError, match="another question"):
-                await live.ask("k", other)
+                await live.ask(KEY, other)
 
 
 async def test_replay_touches_neither_model_nor_sandbox() -> None:
@@ -60,7 +61,7 @@ async def test_replay_touches_neither_model_nor_sandbox() -> None:
     with Tape.memory() as tape:
         replay = session(tape, Trap(), "replay", Trap())
         with pytest.raises(ReplayError, match="not on the tape"):
-            await replay.ask("k", replay.request(ASK, "draft", 0))
+            await replay.ask(KEY, replay.request(ASK, "draft", 0))
         with pytest.raises(ReplayError, match="not on the tape"):
             await replay.execute("k", Program("x"), [Call((1,))])
         with pytest.raises(ReplayError, match="not on the tape"):
@@ -74,7 +75,7 @@ async def test_an_engine_that_cannot_be_restarted_is_a_failed_request() -> None:
 
     with Tape.memory() as tape:
         live = session(tape, Dead(lambda r, i: ""))
-        reply = await live.ask("k", live.request(ASK, "draft", 0))
+        reply = await live.ask(KEY, live.request(ASK, "draft", 0))
         assert reply.completions == ()
         assert live.reasons == {"a request failed: The engine died three times.": 1}
         with pytest.raises(LLMError, match="three times"):
@@ -90,7 +91,7 @@ async def test_tokens_lost_on_the_way_to_an_answer_are_counted() -> None:
 
     with Tape.memory() as tape:
         live = session(tape, Restarted(lambda r, i: "one two"))
-        await live.ask("k", live.request(ASK, "draft", 0))
+        await live.ask(KEY, live.request(ASK, "draft", 0))
         assert live.usage == Usage(1, 5, 150, 50)
 
 
@@ -101,7 +102,7 @@ async def test_estimated_counts_are_said_to_be() -> None:
 
     with Tape.memory() as tape:
         live = session(tape, Vague(lambda r, i: ""))
-        await live.ask("k", live.request(ASK, "draft", 0))
+        await live.ask(KEY, live.request(ASK, "draft", 0))
         assert list(live.reasons) == ["a request's tokens were not told by the server and are estimated"]
 
 
@@ -109,7 +110,7 @@ async def test_no_model_and_no_sandbox_are_errors() -> None:
     with Tape.memory() as tape:
         live = session(tape)
         with pytest.raises(LLMError, match="no model"):
-            await live.ask("k", live.request(ASK, "draft", 0))
+            await live.ask(KEY, live.request(ASK, "draft", 0))
         with pytest.raises(ReplayError, match="no sandbox"):
             await live.execute("k", Program("x"), [Call((1,))])
 

@@ -20,10 +20,10 @@ class RoundStarted:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """The model answered the request of that ``key``. ``seconds`` is how long it took; ``usage`` is the solve's so far."""
+    """The model answered one request. ``seconds`` is how long it took; ``usage`` is the solve's so far."""
 
     problem_id: str
-    key: str
+    move: str
     tokens: int
     seconds: float
     usage: Usage

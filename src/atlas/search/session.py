@@ -35,6 +35,11 @@ from atlas.store.tape import canonical, digest
 T = TypeVar("T")
 
 
+def move_of(key: str) -> str:
+    """The move for which ``Session.key`` made ``key``; a problem's id may hold slashes of its own."""
+    return key.split("/")[-3]
+
+
 class Cut(Exception):
     """The deadline came first. Raised and caught inside this room only."""
 
@@ -191,7 +196,7 @@ class Session:
         if data["outcome"] == "cut":
             self.reasons["a request was cut by the deadline"] += 1
         tokens = sum(c.tokens for c in reply.completions)
-        self.on_event(Replied(self.pool.problem.id, key, tokens, reply.seconds, self.usage))
+        self.on_event(Replied(self.pool.problem.id, move_of(key), tokens, reply.seconds, self.usage))
         return reply
 
     async def execute(
