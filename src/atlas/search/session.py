@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from atlas.errors import AtlasError, EngineError, LLMError, ReplayError
-from atlas.llm.types import Message, Reply, Request, Sampling
+from atlas.llm.types import Client, Message, Reply, Request, Sampling
 from atlas.problem import Input, Usage
 from atlas.sandbox.types import Observation, Program
 from atlas.search.discarded import collected
@@ -38,6 +38,11 @@ T = TypeVar("T")
 def move_of(key: str) -> str:
     """The move for which ``Session.key`` made ``key``; a problem's id may hold slashes of its own."""
     return key.split("/")[-3]
+
+
+def _at_most(client: Client, request: Request, discarded: Sequence[Reply]) -> int:
+    """Tokens to count for a broken-off request where nobody can tell how far the server got: all it may make."""
+    return 0 if discarded or client.capabilities.streaming else request.n * request.max_tokens
 
 
 class Cut(Exception):
@@ -157,16 +162,17 @@ class Session:
                 reply = await before(self.clock.requests_until, client.complete(request))
                 data |= {"outcome": "reply", "reply": reply_data(reply)}
             except Cut:
-                data |= {"outcome": "cut", "sent": True}
-                if not client.capabilities.streaming and not discarded:
-                    # Nobody can tell how far the server got: count what it may have generated at most.
-                    data["at_most"] = request.n * request.max_tokens
+                data |= {"outcome": "cut", "sent": True, "at_most": _at_most(client, request, discarded)}
             except (LLMError, EngineError) as error:
                 data |= {"outcome": "failed", "error": str(error)}
             except asyncio.CancelledError:
                 # The whole solve is broken off: the request is asked again some day, and this went to waste.
+                wasted = {
+                    "discarded": [reply_data(r) for r in discarded],
+                    "at_most": _at_most(client, request, discarded),
+                }
                 earlier = sum(1 for _ in self.tools.tape.records("event", f"{key}/abandoned/"))
-                self.tools.tape.put("event", f"{key}/abandoned/{earlier}", asked, [reply_data(r) for r in discarded])
+                self.tools.tape.put("event", f"{key}/abandoned/{earlier}", asked, wasted)
                 raise
             return {**data, "discarded": [reply_data(r) for r in discarded]}
 
@@ -180,13 +186,14 @@ class Session:
     def _count(self, key: str, data: dict[str, Any]) -> Reply:
         """Add an exchange, live or recorded, to usage and reasons; the reply that the move sees."""
         reply = reply_of(data["reply"]) if data["outcome"] == "reply" else Reply((), 0)
-        abandoned = [parts for _, parts in self.tools.tape.records("event", f"{key}/abandoned/")]
-        wasted = [reply_of(d) for parts in [data["discarded"], *abandoned] for d in parts]
-        for part in [reply, *wasted]:
+        abandoned = [payload for _, payload in self.tools.tape.records("event", f"{key}/abandoned/")]
+        tries = [data, *abandoned]
+        for part in [reply, *(reply_of(d) for one in tries for d in one["discarded"])]:
             tokens = sum(c.tokens for c in part.completions)
             self.usage += Usage(0, tokens, part.prompt_tokens, part.cached_tokens)
-        self.usage += Usage(len(abandoned) + int(data.get("sent", True)), data.get("at_most", 0))
-        if reply.estimated or "at_most" in data:
+        at_most = sum(one.get("at_most", 0) for one in tries)
+        self.usage += Usage(len(abandoned) + int(data.get("sent", True)), at_most)
+        if reply.estimated or at_most:
             self.reasons["a request's tokens were not told by the server and are estimated"] += 1
         if data["outcome"] == "failed":
             self.failures.append(LLMError(data["error"]))
