@@ -127,8 +127,8 @@ class Tape:
         """``(key, payload)`` of one kind in key order, of the keys that begin with ``prefix``."""
         with self._lock:
             rows: list[tuple[str, str]] = self._connection.execute(
-                "SELECT key, payload FROM records WHERE kind = ? AND substr(key, 1, ?) = ? ORDER BY key",
-                (kind, len(prefix), prefix),
+                "SELECT key, payload FROM records WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
+                (kind, prefix, prefix + "\U0010ffff"),
             ).fetchall()
         for key, payload in rows:
             yield key, json.loads(payload)
