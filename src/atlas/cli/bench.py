@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from atlas.cli.options import Duration, api_key, choose, model_options
+from atlas.cli.report import report
 from atlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def show(run_id: str, html: Path | None, as_json: bool) -> None:
     files = RunFiles.at(root)
     if not files.grades.is_file():
         raise UsageError(f"The run {run_id} has no grades yet: `atlas bench resume {run_id}` finishes it.")
-    _report(RunResult(root, summarize(files)), html, as_json)
+    report(RunResult(root, summarize(files)), html, as_json=as_json)
 
 
 @bench.command(epilog="Example: atlas bench audit 20260101-120000-abc123")
@@ -140,12 +141,12 @@ def audit(run_id: str, as_json: bool) -> int:
 
     root = _root(run_id)
     with watching_run(quiet=as_json) as watch:
-        report = asyncio.run(check(root, watch))
+        found = asyncio.run(check(root, watch))
     if as_json:
-        click.echo(json.dumps(asdict(report), indent=1, default=str))
+        click.echo(json.dumps(asdict(found) | {"passed": found.passed}, indent=1))
     else:
-        _print_audit(report)
-    return 0 if report.passed else 1
+        _print_audit(found)
+    return 0 if found.passed else 1
 
 
 @bench.command("list", epilog="Example: atlas bench list --json")
@@ -205,26 +206,7 @@ def _finish(start: Callable[[OnEvent], Coroutine[Any, Any, RunResult]], html: Pa
             if watch.root:
                 click.echo(f"atlas: stopped; `atlas bench resume {watch.root}` goes on from here", err=True)
             raise
-    _report(result, html, as_json)
-
-
-def _report(result: RunResult, html: Path | None, as_json: bool) -> None:
-    from atlas.bench import manifest  # noqa: PLC0415
-    from atlas.bench.report import html as page  # noqa: PLC0415
-    from atlas.bench.report.plain import as_data  # noqa: PLC0415
-    from atlas.bench.report.table import render  # noqa: PLC0415
-    from atlas.bench.spec import RunFiles  # noqa: PLC0415
-
-    if html is not None:
-        files = RunFiles.at(result.root)
-        try:
-            html.write_text(page.render(result.summary, manifest.read(files), manifest.found(files)), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{html} cannot be written: {error.strerror}.") from None
-    if as_json:
-        click.echo(json.dumps(as_data(result.summary) | {"folder": str(result.root)}, indent=1))
-    else:
-        click.echo(render(result.summary))
+    report(result, html, as_json=as_json)
 
 
 def _print_audit(report: AuditReport) -> None:
