@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench_fixture import answer, small_suite, spec_for
+from bench_fixture import HERE, answer, small_suite, spec_for
 from scripted_server import ScriptedServer
 
 from atlas.bench import landlock, seal
@@ -128,6 +129,31 @@ def processes_of(root: Path) -> list[str]:
         if str(root).encode() in text:
             found.append(process.name)
     return found
+
+
+async def test_nothing_outlives_an_orchestrator_that_is_killed(atlas_home: Path, tmp_path: Path, model: ScriptedServer):
+    small_suite()
+    model.token_s = 0.5
+    script = (
+        "import asyncio, sys; from pathlib import Path; from atlas.bench.run import run; "
+        "from bench_fixture import spec_for; "
+        "asyncio.run(run(spec_for(sys.argv[1]), lambda e: print(e.text, flush=True), out=Path(sys.argv[2])))"
+    )
+    runs = tmp_path / "runs"
+    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, model.url, str(runs), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    while (await process.stdout.readline()).strip() != b"solving":
+        assert process.returncode is None
+    (root,) = await asyncio.to_thread(lambda: list(runs.iterdir()))
+    assert processes_of(root)
+    process.kill()
+    await process.wait()
+    async with asyncio.timeout(20):
+        while processes_of(root):  # noqa: ASYNC110  (other processes send no event)
+            await asyncio.sleep(0.05)
 
 
 async def test_a_server_that_is_down_is_one_sentence_and_the_run_goes_on_later(

@@ -167,3 +167,17 @@ def test_the_allowed_hierarchies_leave_out_only_what_is_denied(store: Path):
     assert store / "keys" not in allowed
     assert not any(path in (store / "keys").parents for path in allowed)
     assert list(landlock.everything_but([])) == [Path("/")]
+
+
+def test_an_ancestor_that_cannot_be_listed_is_passed_through(store: Path, monkeypatch: pytest.MonkeyPatch):
+    real = os.scandir
+
+    def scandir(path: Path):
+        if path == store.parent:
+            raise PermissionError(13, "denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(landlock.os, "scandir", scandir)
+    allowed = set(landlock.everything_but([store / "keys"]))
+    assert store / "free" in allowed
+    assert not any(path.parent == store.parent for path in allowed)

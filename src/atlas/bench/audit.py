@@ -84,7 +84,7 @@ async def audit(root: Path, on_event: OnEvent) -> AuditReport:
         compared, differing = _compare(files, RunFiles(files.root, work), manifest)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    report = AuditReport(manifest.id, method, compared, (*findings, *differing), _warnings(files))
+    report = AuditReport(manifest.id, method, compared, (*findings, *differing), _warnings(files, manifest))
     write_atomically(files.root / "audit.json", canonical(asdict(report)) + "\n")
     return report
 
@@ -169,8 +169,11 @@ def _move_in(error: str, problem: str) -> str:
     return re.sub(r"-\d.*", "", found[2]) if found[1] in _EXECUTIONS else found[1]
 
 
-def _warnings(files: RunFiles) -> tuple[str, ...]:
+def _warnings(files: RunFiles, manifest: Manifest) -> tuple[str, ...]:
     found = manifests.found(files)
+    warnings = [str(w) for w in found.wall.get("warnings", ())] if found else []
     if found is None or found.wall.get("kind") == "none":
-        return ("The run was made without a wall.",)
-    return tuple(str(w) for w in found.wall.get("warnings", ()))
+        warnings.append("The run was made without a wall.")
+    if manifest.code_sha256 != manifests.code_sha256():
+        warnings.append("The code changed since the run: a replay may differ for that reason alone.")
+    return tuple(warnings)

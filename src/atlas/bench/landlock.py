@@ -66,7 +66,14 @@ def everything_but(denied: Iterable[Path]) -> Iterator[Path]:
     if not pending:
         yield Path("/")
     while pending:
-        for entry in os.scandir(pending.pop()):
+        opened = pending.pop()
+        try:
+            entries = list(os.scandir(opened))
+        except PermissionError:
+            # Not listable (a /home of mode 711): only the way down to what is denied can be followed.
+            pending += [path for path in ancestors if path.parent == opened and path != opened]
+            continue
+        for entry in entries:
             path = Path(entry.path)
             if path in ancestors:
                 pending.append(path)

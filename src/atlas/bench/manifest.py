@@ -46,6 +46,7 @@ class Manifest(BaseModel):
     suite: SuiteInfo
     strategies: dict[str, Any]
     prompts_sha256: str
+    code_sha256: str
     versions: dict[str, str]
     hardware: dict[str, Any]
 
@@ -86,6 +87,7 @@ def make(run_id: str, spec: RunSpec, suite: Suite, strategies: dict[str, Any]) -
         ),
         strategies=strategies,
         prompts_sha256=prompts_sha256(),
+        code_sha256=code_sha256(),
         versions=_versions(),
         hardware=_hardware(),
     )
@@ -126,6 +128,15 @@ def prompts_sha256() -> str:
     for entry in sorted(templates.iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".j2"):
             digest.update(entry.name.encode() + b"\0" + entry.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def code_sha256() -> str:
+    """One digest over the package's Python source: two runs with the same one searched alike."""
+    digest = hashlib.sha256()
+    package = Path(atlas.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -95,7 +95,8 @@ def check(spec: RunSpec) -> None:
     """Refuse what cannot be run.
 
     Raises:
-        UsageError: no arm, two of one name, a name that is no file name, no seed, a password in the URL, or a bound below one.
+        UsageError: no arm, two of one name, a name that is no file name, no seed, a password in the URL, or a
+            bound below one.
     """
     if not spec.arms or not spec.seeds:
         raise UsageError("A run needs at least one arm and one seed.")
