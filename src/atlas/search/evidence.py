@@ -105,8 +105,8 @@ def posterior(seen: Outcomes) -> Posterior:
     )
     cluster = _clusters(seen)
     # For the confidence one vote more is counted, against everybody: a candidate agrees with itself.
-    total = float(votes.sum())
-    cautious = score + np.log(max(total, 1e-9) / (total + 1.0))
+    drawn = float(seen.multiplicity.sum())
+    cautious = score + np.log(max(drawn, 1e-9) / (drawn + 1.0))
     probability, none_right = _probability(cautious, cluster, has_examples=bool(seen.examples.shape[1]))
     return Posterior(
         probability=probability,
