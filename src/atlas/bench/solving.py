@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,6 +75,7 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
             on_event(Event("phase", name))
             attached = await _attached(job.spec.engine, api_key, stack)
             _note_found(job, sandbox.tier, report, attached, on_event)
+            stack.callback(_note_crashes, job, attached, on_event)
             client = attached.client
         extensions = load_plugins(job.spec.plugins)
         problems = store.load(job.suite).problems[: job.spec.limit]
@@ -99,15 +101,19 @@ class _Attached:
     client: Client
     about: dict[str, object]
     warnings: tuple[str, ...]
+    crashes: Callable[[], tuple[str, ...]] = tuple
+    """What happened to the engine so far, a sentence each."""
 
 
 def _note_found(job: Job, tier: str, wall: WallReport, attached: _Attached, on_event: OnEvent) -> None:
     """Write down what was found on this machine."""
     files = RunFiles.at(job.root)
-    warnings = (*wall.warnings, *attached.warnings)
     before = manifests.found(files)
     if before and any(before.engine.get(name) != attached.about.get(name) for name in ("model", "sha256")):
         raise UsageError("The model is not the one that this run began with; start a new run.")
+    # Crashes of an earlier attempt stay on record.
+    earlier = before.warnings if before else ()
+    warnings = tuple(dict.fromkeys((*wall.warnings, *attached.warnings, *earlier)))
     found = Found(
         engine=attached.about,
         capabilities=asdict(attached.client.capabilities),
@@ -119,6 +125,18 @@ def _note_found(job: Job, tier: str, wall: WallReport, attached: _Attached, on_e
     write_atomically(files.found, found.model_dump_json(indent=1) + "\n")
     for warning in warnings:
         on_event(Event("warning", warning))
+
+
+def _note_crashes(job: Job, attached: _Attached, on_event: OnEvent) -> None:
+    """Add the engine's crashes and restarts to the warnings, however the solving ended."""
+    files = RunFiles.at(job.root)
+    found, crashes = manifests.found(files), attached.crashes()
+    if found is None or not crashes:
+        return
+    found = found.model_copy(update={"warnings": (*found.warnings, *crashes)})
+    write_atomically(files.found, found.model_dump_json(indent=1) + "\n")
+    for crash in crashes:
+        on_event(Event("warning", crash))
 
 
 async def _attached(spec: EngineSpec, key: str | None, stack: AsyncExitStack) -> _Attached:
@@ -141,7 +159,7 @@ async def _attached(spec: EngineSpec, key: str | None, stack: AsyncExitStack) ->
         server=spec.server,
     )
     await stack.enter_async_context(running)
-    return _Attached(running.client, running.describe(), running.warnings)
+    return _Attached(running.client, running.describe(), running.warnings, lambda: running.events)
 
 
 async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 
-from atlas.bench.keys import Test
+from atlas.bench.keys import HiddenTest
 from atlas.problem import Call
 
 
-def split_check(source: str) -> tuple[Test, ...] | None:
+def split_check(source: str) -> tuple[HiddenTest, ...] | None:
     """The tests that ``source`` consists of, or None when it does more than that.
 
     Raises:
@@ -28,7 +28,7 @@ def split_check(source: str) -> tuple[Test, ...] | None:
         raise SyntaxError("there is no function check(candidate)")
     if any(statement is not check and not _is_metadata(statement) for statement in module.body):
         return None
-    tests: list[Test] = []
+    tests: list[HiddenTest] = []
     for statement in check.body:
         if isinstance(statement, ast.Pass) or _is_true_constant(statement):
             continue
@@ -60,7 +60,7 @@ def _is_true_constant(statement: ast.stmt) -> bool:
     )
 
 
-def _equality(statement: ast.stmt, candidate: str) -> Test | None:
+def _equality(statement: ast.stmt, candidate: str) -> HiddenTest | None:
     match statement:
         case ast.Assert(
             test=ast.Compare(
@@ -69,6 +69,6 @@ def _equality(statement: ast.stmt, candidate: str) -> Test | None:
                 comparators=[expected],
             )
         ) if name == candidate and all(map(_is_literal, arguments)) and _is_literal(expected):
-            return Test(Call(tuple(map(ast.literal_eval, arguments))), ast.literal_eval(expected))
+            return HiddenTest(Call(tuple(map(ast.literal_eval, arguments))), ast.literal_eval(expected))
         case _:
             return None
