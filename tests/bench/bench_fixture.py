@@ -8,9 +8,10 @@ from typing import Any
 
 from atlas.bench.home import user_suite
 from atlas.bench.keys import HiddenTest, Key
-from atlas.bench.spec import Arm, EngineSpec, RunSpec
+from atlas.bench.spec import Arm, RunSpec
 from atlas.bench.suites.install import install
 from atlas.compare.rules import Rule
+from atlas.engine.choice import EngineChoice
 from atlas.problem import Call, Example, FunctionProblem, Parameter, Signature, Stdin, StdinProblem
 
 HERE = Path(__file__).parent
@@ -55,4 +56,4 @@ def answer(body: Mapping[str, Any], index: int) -> str:
 
 def spec_for(url: str, *arms: Arm, **changes: Any) -> RunSpec:
     arms = arms or (Arm("single", "single"), Arm("best", "best-of-n", {"n": 5}))
-    return RunSpec("small", arms, engine=EngineSpec("endpoint", url=url), **changes)
+    return RunSpec("small", arms, engine=EngineChoice("endpoint", url=url), **changes)

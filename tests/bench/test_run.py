@@ -19,7 +19,8 @@ from atlas.bench.events import Event
 from atlas.bench.manifest import found, read
 from atlas.bench.report import html, table
 from atlas.bench.run import RunResult, resume, run
-from atlas.bench.spec import Arm, EngineSpec, RunFiles
+from atlas.bench.spec import Arm, RunFiles
+from atlas.engine.choice import EngineChoice
 from atlas.errors import AtlasError, LLMError, UsageError
 
 
@@ -214,7 +215,7 @@ async def test_keys_of_another_suite_are_not_used(atlas_home: Path, model: Scrip
         ({"arms": (Arm("a", "magic"),)}, "no strategy 'magic'"),
         ({"arms": (Arm("a", "single", {"n": 3}),)}, "no parameter 'n'"),
         ({"limit": 0}, "--limit"),
-        ({"engine": EngineSpec("endpoint", url="http://me:pw@host/v1")}, "holds a password"),
+        ({"engine": EngineChoice("endpoint", url="http://me:pw@host/v1")}, "holds a password"),
         ({"suite": "none"}, "No suite is called"),
     ],
 )

@@ -10,7 +10,6 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,9 +24,10 @@ from atlas.bench.manifest import Found
 from atlas.bench.plugins import Extensions, load_plugins
 from atlas.bench.process import child_main
 from atlas.bench.records import Divergence, Seconds
-from atlas.bench.spec import Arm, EngineSpec, RunFiles
+from atlas.bench.spec import Arm, RunFiles
 from atlas.bench.suites import store
 from atlas.bench.wall import WallReport, deny
+from atlas.engine.choice import Attached, opened
 from atlas.errors import LLMError, ReplayError, UsageError
 from atlas.llm.types import Client
 from atlas.problem import Problem
@@ -73,7 +73,7 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
         if sandbox is not None:
             name = "attaching to the server" if job.spec.engine.kind == "endpoint" else "starting the engine"
             on_event(Event("phase", name))
-            attached = await _attached(job.spec.engine, api_key, stack)
+            attached = await stack.enter_async_context(opened(job.spec.engine, api_key))
             _note_found(job, sandbox.tier, report, attached, on_event)
             stack.callback(_note_crashes, job, attached, on_event)
             client = attached.client
@@ -94,18 +94,7 @@ def _wall(job: Job) -> WallReport:
     return deny(job.deny, holes=job.spec.holes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attached:
-    """The model server in use, what the manifest says of it, and what a user should know."""
-
-    client: Client
-    about: dict[str, object]
-    warnings: tuple[str, ...]
-    crashes: Callable[[], tuple[str, ...]] = tuple
-    """What happened to the engine so far, a sentence each."""
-
-
-def _note_found(job: Job, tier: str, wall: WallReport, attached: _Attached, on_event: OnEvent) -> None:
+def _note_found(job: Job, tier: str, wall: WallReport, attached: Attached, on_event: OnEvent) -> None:
     """Write down what was found on this machine."""
     files = RunFiles.at(job.root)
     before = manifests.found(files)
@@ -115,7 +104,7 @@ def _note_found(job: Job, tier: str, wall: WallReport, attached: _Attached, on_e
     earlier = before.warnings if before else ()
     warnings = tuple(dict.fromkeys((*wall.warnings, *attached.warnings, *earlier)))
     found = Found(
-        engine=attached.about,
+        engine=dict(attached.about),
         capabilities=asdict(attached.client.capabilities),
         sandbox=tier,
         wall=asdict(wall),
@@ -127,39 +116,16 @@ def _note_found(job: Job, tier: str, wall: WallReport, attached: _Attached, on_e
         on_event(Event("warning", warning))
 
 
-def _note_crashes(job: Job, attached: _Attached, on_event: OnEvent) -> None:
+def _note_crashes(job: Job, attached: Attached, on_event: OnEvent) -> None:
     """Add the engine's crashes and restarts to the warnings, however the solving ended."""
     files = RunFiles.at(job.root)
-    found, crashes = manifests.found(files), attached.crashes()
+    found, crashes = manifests.found(files), attached.events
     if found is None or not crashes:
         return
     found = found.model_copy(update={"warnings": (*found.warnings, *crashes)})
     write_atomically(files.found, found.model_dump_json(indent=1) + "\n")
     for crash in crashes:
         on_event(Event("warning", crash))
-
-
-async def _attached(spec: EngineSpec, key: str | None, stack: AsyncExitStack) -> _Attached:
-    if spec.kind == "endpoint":
-        from atlas.llm.client import attach  # noqa: PLC0415 - a replay needs no HTTP
-
-        client = await attach(spec.url, spec.model or None, key)
-        stack.push_async_callback(client.aclose)
-        about: dict[str, object] = {"kind": "endpoint", "model": client.capabilities.model}
-        return _Attached(client, about, client.capabilities.notes)
-    from atlas import engine  # noqa: PLC0415 - nor an engine
-
-    if spec.kind == "file" and spec.file is None:
-        raise UsageError("No model file is named.")
-    running = await engine.start(
-        spec.file if spec.kind == "file" else None,
-        slots=spec.slots,
-        context=spec.context,
-        threads=spec.threads,
-        server=spec.server,
-    )
-    await stack.enter_async_context(running)
-    return _Attached(running.client, running.describe(), running.warnings, lambda: running.events)
 
 
 async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:

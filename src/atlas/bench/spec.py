@@ -14,9 +14,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
+from atlas.engine.choice import EngineChoice
 from atlas.errors import UsageError
 from atlas.llm.types import Sampling
 
@@ -34,23 +34,6 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineSpec:
-    """Which model answers: the shipped one, a GGUF file, or a server that runs already.
-
-    An API key is no part of it; it travels in the environment variable ``ATLAS_API_KEY`` alone.
-    """
-
-    kind: Literal["shipped", "file", "endpoint"] = "shipped"
-    file: Path | None = None
-    url: str = ""
-    model: str = ""
-    slots: int = 8
-    context: int | None = None
-    threads: int | None = None
-    server: Literal["auto", "embedded", "llama-server"] = "auto"
-
-
-@dataclass(frozen=True, slots=True)
 class RunSpec:
     """A whole run.
 
@@ -63,7 +46,7 @@ class RunSpec:
     suite: str
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...] = (0,)
-    engine: EngineSpec = field(default_factory=EngineSpec)
+    engine: EngineChoice = field(default_factory=EngineChoice)
     limit: int | None = None
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0.8, top_p=0.95))
     max_tokens: int = 1024

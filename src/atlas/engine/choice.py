@@ -11,6 +11,7 @@ from typing import Any, Literal
 from atlas.engine.nano import recommended
 from atlas.engine.running import Engine, Server, start
 from atlas.engine.supervisor import Progress
+from atlas.errors import UsageError
 from atlas.llm.types import Client, Sampling
 
 DEFAULT_SAMPLING = Sampling(temperature=0.8, top_p=0.95)
@@ -69,7 +70,7 @@ async def opened(
     """Start or attach what ``choice`` names, and close it at the end.
 
     Raises:
-        UsageError: the file or URL is unusable.
+        UsageError: the file or URL is unusable, or no file is named.
         EngineError: the engine does not start.
         LLMError: the server does not answer.
     """
@@ -83,6 +84,8 @@ async def opened(
         finally:
             await client.aclose()
         return
+    if choice.kind == "file" and choice.file is None:
+        raise UsageError("No model file is named.")
     context = choice.context or (recommended().context if choice.kind == "shipped" else None)
     engine = await start(
         choice.file,

@@ -53,11 +53,7 @@ def _is_literal(node: ast.expr) -> bool:
 
 
 def _is_true_constant(statement: ast.stmt) -> bool:
-    return (
-        isinstance(statement, ast.Assert)
-        and _is_literal(statement.test)
-        and bool(ast.literal_eval(statement.test))
-    )
+    return isinstance(statement, ast.Assert) and _is_literal(statement.test) and bool(ast.literal_eval(statement.test))
 
 
 def _equality(statement: ast.stmt, candidate: str) -> HiddenTest | None:

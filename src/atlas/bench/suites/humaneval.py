@@ -59,9 +59,7 @@ def import_file(data: Path, name: str = "humaneval") -> int:
         pairs,
         version=sha256(data)[:12],
         source=f"HumanEval format, {data.name}",
-        licence="MIT (openai/human-eval)"
-        if data.name.startswith("HumanEval.jsonl")
-        else "see the source of the file",
+        licence="MIT (openai/human-eval)" if data.name.startswith("HumanEval.jsonl") else "see the source of the file",
     )
     return len(pairs)
 
@@ -151,7 +149,5 @@ def _first_line_indented(text: str) -> str:
 
 
 def _signature(function: ast.FunctionDef) -> Signature:
-    parameters = tuple(
-        Parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "") for a in function.args.args
-    )
+    parameters = tuple(Parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "") for a in function.args.args)
     return Signature(function.name, parameters, ast.unparse(function.returns) if function.returns else "")

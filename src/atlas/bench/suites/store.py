@@ -70,9 +70,7 @@ def load(directory: Path) -> Suite:
             raise UsageError(f"{path}, line {number}: {error}.") from None
     if not problems:
         raise UsageError(f"{path} holds no problem.")
-    return Suite(
-        about.name, about.version, about.source, about.licence, digest, about.keys_sha256, tuple(problems)
-    )
+    return Suite(about.name, about.version, about.source, about.licence, digest, about.keys_sha256, tuple(problems))
 
 
 def write_problems(
