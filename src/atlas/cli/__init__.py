@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from typing import Final
@@ -50,10 +51,25 @@ def cli() -> None:
     """ATLAS makes a small local model verify its own programs before it hands one over."""
 
 
+def _interrupted_by(*numbers: signal.Signals) -> list[int]:
+    """Make these signals interrupt as Ctrl-C does, so that nothing is left behind; the list will hold those that came."""
+    told: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        told.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    for number in numbers:
+        if signal.getsignal(number) is signal.SIG_DFL:  # under nohup the end of the terminal is ignored
+            signal.signal(number, interrupt)
+    return told
+
+
 def main() -> None:
-    """Entry point: errors a user can meet are one sentence and exit status 2; Ctrl-C is 130."""
+    """Entry point: errors a user can meet are one sentence and exit status 2; Ctrl-C is 130, SIGTERM 143."""
     from atlas.errors import AtlasError  # noqa: PLC0415  (the only import that --help does not need)
 
+    told = _interrupted_by(signal.SIGTERM, signal.SIGHUP)
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -65,8 +81,8 @@ def main() -> None:
         click.echo(f"atlas: {error}", err=True)
         status = 2
     except (KeyboardInterrupt, click.Abort):
-        click.echo("atlas: interrupted", err=True)
-        status = 130
+        click.echo("atlas: terminated" if told else "atlas: interrupted", err=True)
+        status = 128 + (told or [signal.SIGINT])[0]
     except BrokenPipeError:  # the reader (head, less) has left
         sys.stderr.close()
         status = 141
