@@ -1,0 +1,16 @@
+"""What the tests ask for."""
+
+SMALL_FULL = "full:n=4,rounds=1,tests=2,samples=2,repairs=1,drafts=2"
+
+EASY = """Given a list of integers nums, keep only the even numbers. Return the result.
+Signature: def solve(nums: list[int]) -> list[int]:
+solve([1, 2, 4]) == [2, 4]
+solve([6, 3, 8, 5]) == [6, 8]
+"""
+
+ENDLESS = """Given a list of integers nums, keep only the even numbers, then square each number. Return the result.
+Signature: def solve(nums: list[int]) -> list[int]:
+solve([1, 2]) == [4]
+solve([1, 2]) == [5]
+"""
+"""No program passes both examples: the search goes through all its rounds."""
