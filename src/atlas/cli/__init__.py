@@ -52,7 +52,7 @@ def cli() -> None:
 
 
 def _interrupted_by(*numbers: signal.Signals) -> list[int]:
-    """Make these signals interrupt as Ctrl-C does, so that nothing is left behind; the list will hold those that came."""
+    """Make these signals interrupt as Ctrl-C does: nothing is left behind then. The list will hold those that came."""
     told: list[int] = []
 
     def interrupt(number: int, _: object) -> None:

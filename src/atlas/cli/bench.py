@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.options import Duration, api_key, choose, model_options
+from atlas.cli.options import Duration, NewFile, api_key, choose, model_options
 from atlas.cli.report import report
 from atlas.errors import UsageError
 
@@ -67,7 +67,7 @@ def make(seed: int, problems: int, name: str | None, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first problems of the suite.")
 @click.option("--deadline", type=Duration(), help="Bound on one problem, such as 60s.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Keep the run under this folder.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file, too.")
+@click.option("--html", type=NewFile(), help="Write the report to this file, too.")
 @model_options
 @_JSON
 def run_(
@@ -101,7 +101,7 @@ def run_(
 
 @bench.command(epilog="Example: atlas bench resume 20260101-120000-abc123")
 @_RUN
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file, too.")
+@click.option("--html", type=NewFile(), help="Write the report to this file, too.")
 @_JSON
 def resume(run_id: str, html: Path | None, as_json: bool) -> None:
     """Finish an interrupted run; what it recorded is not asked again."""
@@ -113,7 +113,7 @@ def resume(run_id: str, html: Path | None, as_json: bool) -> None:
 
 @bench.command(epilog="Example: atlas bench show 20260101-120000-abc123 --html report.html")
 @_RUN
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one offline page to this file.")
+@click.option("--html", type=NewFile(), help="Write one offline page to this file.")
 @_JSON
 def show(run_id: str, html: Path | None, as_json: bool) -> None:
     """Show the table of a graded run."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from atlas.cli.options import NewFile
+
 _ARMS = ("single", "sampled", "best-of-n", "full")
 _INTRO = """\
 ATLAS demo: a {millions:.1f}-million-parameter model that ships with the package, running under llama.cpp on this
@@ -26,7 +28,7 @@ The answer keys are denied to the solving process by the operating system; a gra
 
 @click.command(epilog="Example: atlas demo --problems 20")
 @click.option("--problems", type=click.IntRange(1, 260), default=60, show_default=True, help="How many to solve.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file, too.")
+@click.option("--html", type=NewFile(), help="Write the report to this file, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 def demo(problems: int, html: Path | None, as_json: bool) -> None:
     """Solve unseen problems with the shipped model and show what searching adds.

@@ -36,6 +36,21 @@ class Duration(click.ParamType[float]):
         return float(match[1]) * _UNITS[match[2] or "s"]
 
 
+class NewFile(click.ParamType[Path]):
+    """A file to write at the end of the work, refused before it where that will not be possible."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path."""
+        path = Path(value)
+        if not path.parent.is_dir():
+            self.fail(f"{path} cannot be written: there is no folder {path.parent}.", param, ctx)
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            self.fail(f"{path} cannot be written.", param, ctx)
+        return path
+
+
 def model_options(command: Command) -> Command:
     """Which model answers."""
     for option in reversed(
@@ -77,7 +92,7 @@ def choose(
         raise UsageError(f"There is no file {model}: name a GGUF file, or the server that has it with --endpoint.")
     return EngineChoice(
         kind,
-        file=Path(model) if model else None,
+        file=Path(model).absolute() if model else None,
         slots=slots,
         context=context,
         threads=threads,

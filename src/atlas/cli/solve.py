@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -74,7 +75,7 @@ def solve(
 
     engine = choose(model, endpoint, server, slots, context, threads)
     problem = read_statement(_text(statement))
-    _check_folder(save)
+    _prepare(save)
     ask = _Ask(problem, engine, strategy, deadline, seed, save, quiet=as_json)
     began = time.monotonic()
     solved, warnings = asyncio.run(_solve(ask))
@@ -90,23 +91,44 @@ def solve(
 
 
 def _text(statement: str) -> str:
-    """The statement itself, a file's content, or standard input."""
+    """The statement itself, a file's content, or standard input.
+
+    Raises:
+        UsageError: there is no such file, or it is no text.
+    """
     if statement == "-":
-        return sys.stdin.read()
-    looks_like_path = "\n" not in statement and " " not in statement.strip() and len(statement) < 4096
+        return _decoded(sys.stdin.buffer.read(), "Standard input")
     try:
-        if looks_like_path and Path(statement).is_file():
-            return Path(statement).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{statement} cannot be read as text: {error}.") from None
-    if looks_like_path and statement.strip():
-        raise UsageError(f"There is no file {statement}, and one word is no statement.")
-    return statement
+        if os.path.isfile(statement):  # False for what is too long to be a path, where Path.is_file raises
+            return _decoded(Path(statement).read_bytes(), statement)
+    except OSError as error:
+        raise UsageError(f"{statement} cannot be read: {error.strerror}.") from None
+    if len(statement.split()) == 1:
+        raise UsageError(f"There is no file {statement.strip()}, and one word is no statement.")
+    return _decoded(os.fsencode(statement), "The statement")
 
 
-def _check_folder(save: Path | None) -> None:
-    if save is not None and save.is_dir() and any(save.iterdir()):
-        raise UsageError(f"{save} is not empty: choose another folder for --save.")
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise UsageError(f"{name} is no UTF-8 text: give the statement as plain text.")
+    return text.replace("\r\n", "\n")
+
+
+def _prepare(folder: Path | None) -> None:
+    """Make the folder before the work, so that nothing is lost at its end."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        used = any(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made or read: {error.strerror}.") from None
+    if used:
+        raise UsageError(f"{folder} is not empty: choose another folder for --save.")
 
 
 async def _solve(ask: _Ask) -> tuple[Solved, tuple[str, ...]]:
@@ -122,8 +144,6 @@ async def _solve(ask: _Ask) -> tuple[Solved, tuple[str, ...]]:
     with watching(quiet=ask.quiet) as watch:
         watch.say("starting the sandbox")
         async with await Sandbox.start() as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
-            if ask.save is not None:
-                ask.save.mkdir(parents=True, exist_ok=True)
             with Tape.open(ask.save / "tape.sqlite") if ask.save else Tape.memory() as tape:
                 solved = await search(
                     ask.problem,
