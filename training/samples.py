@@ -31,6 +31,17 @@ class Sample:
 LENGTHS = ((1, 0.10), (2, 0.32), (3, 0.33), (4, 0.25))
 SKILLS = (("draft", 0.60), ("expected", 0.16), ("repair", 0.20), ("inputs", 0.04))
 STYLES = ((Style.STEPS, 0.65), (Style.FRESH, 0.23), (Style.LOOPS, 0.12))
+OTHER_NAMES = 0.5
+"""Share of functions whose name is not one of the suite's few: the name has to be read from the signature."""
+VERBS = (
+    "get find make count keep drop take add_up sort build check join split pick total reduce change apply "
+    "convert collect select remove add turn use do my last first best main new old final test"
+).split()
+NOUNS = (
+    "items values words numbers text data total result answer chars digits pairs parts line lines string "
+    "evens odds squares lengths even odd it some value word number f g x score index size order"
+).split()
+VARIABLES = "arr data items lst seq v val t string l elements entries input_list y z k m q p tokens txt phrase".split()
 EXAMPLES = ((2, 0.62), (0, 0.24), (1, 0.06), (3, 0.08))
 
 
@@ -42,7 +53,10 @@ def _pick(rng: Random, table: tuple[tuple[Any, float], ...]) -> Any:
 def sample(rng: Random) -> Sample:
     """One training sample, never of a held-out composition."""
     pipeline = draw(rng, _pick(rng, LENGTHS), want_held_out=False)
-    task = draw_task(pipeline, rng, function=rng.random() < 0.6)
+    function = rng.random() < 0.6
+    name = _name(rng) if function and rng.random() < OTHER_NAMES else ""
+    variable = rng.choice(VARIABLES) if function and rng.random() < OTHER_NAMES / 2 else ""
+    task = draw_task(pipeline, rng, function=function, name=name, variable=variable)
     skill = _pick(rng, SKILLS)
     bounds = Bounds(items=(0 if task.function else 1, 6))
     examples = _distinct(task, rng, _pick(rng, EXAMPLES), bounds)
@@ -66,6 +80,15 @@ def sample(rng: Random) -> Sample:
         messages = prompts.repair(problem, wrong[0], wrong[1])
         reply = _fence(program(task, style))
     return Sample(skill, reword(messages[0].content, rng), reply)
+
+
+def _name(rng: Random) -> str:
+    style = rng.random()
+    if style < 0.4:
+        return f"{rng.choice(VERBS)}_{rng.choice(NOUNS)}"
+    if style < 0.8:
+        return rng.choice(VERBS + NOUNS)
+    return f"{rng.choice(VERBS)}_{rng.choice(NOUNS)}_{rng.choice(NOUNS)}"
 
 
 def _distinct(task: Task, rng: Random, count: int, bounds: Bounds) -> list[Any]:

@@ -118,16 +118,16 @@ def _spaced(value: Any) -> str:
     return " ".join(str(v) for v in items)
 
 
-def draw_task(pipeline: Pipeline, rng: Random, *, function: bool) -> Task:
-    """Word a pipeline as a function or stdin task."""
-    variable = rng.choice(NAMES[pipeline.source])
+def draw_task(pipeline: Pipeline, rng: Random, *, function: bool, name: str = "", variable: str = "") -> Task:
+    """Word a pipeline as a function or stdin task; ``name`` and ``variable`` are drawn unless they are given."""
+    variable = variable or rng.choice(NAMES[pipeline.source])
     counted = not function and pipeline.source in _COUNTED and rng.random() < 0.4
     phrases = [s.phrase(rng) for s in pipeline.steps]
     head = f"{_NOUNS[pipeline.source]} {variable}" if function else _NOUNS[pipeline.source]
     text = _sentences(head, phrases, rng)
     if function:
         text += rng.choice((" Return the result.", " Return what you get.", " The function returns the result."))
-        return Task(pipeline, text, variable, rng.choice(FUNCTIONS))
+        return Task(pipeline, text, variable, name or rng.choice(FUNCTIONS))
     formats = _COUNTED if counted else _INPUTS
     text += f"\n{rng.choice(formats[pipeline.source])} {rng.choice(_OUTPUTS[pipeline.target])}"
     return Task(pipeline, text, variable, None, counted)
