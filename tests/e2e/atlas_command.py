@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -67,6 +68,10 @@ class Started:
         """Until standard error holds ``text``."""
         eventually(lambda: text in self._said() or self.process.poll() is not None, f"{text!r} on standard error")
         assert text in self._said(), f"ended with {self.process.returncode}: {self._said()}"
+
+    def interrupt(self) -> None:
+        """Ctrl-C as a terminal does it: everything in the foreground is told."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
     def end(self) -> Ended:
         status = self.process.wait(PATIENCE_S)

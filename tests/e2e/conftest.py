@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "llm")]
 
 from atlas_command import Atlas, adopting  # noqa: E402
+from e2e_run import FinishedRun  # noqa: E402
 from e2e_statements import EASY, ENDLESS, SMALL_FULL  # noqa: E402
 from scripted_server import ScriptedServer  # noqa: E402
 
@@ -45,19 +45,25 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run of two arms over six problems, by the real engine; read it, don't write to it."""
-
-    atlas: Atlas
-    folder: Path
-    html: Path
-    table: dict[str, Any]
-    shown: str
-
-    @property
-    def id(self) -> str:
-        return self.folder.name
+@pytest.fixture
+def humaneval_like(atlas: Atlas) -> Path:
+    """Two problems in HumanEval's format."""
+    rows = [
+        {
+            "task_id": f"Like/{name}",
+            "prompt": f'def {name}(x: int) -> int:\n    """ Return {what}.\n    >>> {name}(3)\n    {shown}\n    """\n',
+            "entry_point": name,
+            "canonical_solution": f"    return {body}\n",
+            "test": f"def check(candidate):\n    assert candidate(5) == {hidden}\n",
+        }
+        for name, what, shown, body, hidden in (
+            ("twice", "twice x", 6, "2 * x", 10),
+            ("square", "x times x", 9, "x * x", 25),
+        )
+    ]
+    file = atlas.cwd / "HumanEval.jsonl.gz"
+    file.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,7 @@ def searching(started: Started) -> None:
 
 
 def press_ctrl_c(started: Started) -> None:
-    """As a terminal does it: everything in the foreground is told."""
-    os.killpg(started.process.pid, signal.SIGINT)
+    started.interrupt()
 
 
 def interrupt(started: Started) -> None:

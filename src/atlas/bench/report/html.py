@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 from atlas.bench.manifest import Found, Manifest
-from atlas.bench.report.table import HEAD, cells, notes, strata_cells
+from atlas.bench.report.table import COST_HEAD, HEAD, cells, cost_cells, notes, strata_cells
 from atlas.bench.summary import Score, Summary
 
 _STYLE = """
@@ -43,6 +43,8 @@ def render(summary: Summary, manifest: Manifest, found: Found | None) -> str:
         f"<h1>{escape(summary.suite)}: {summary.problems} problems</h1>",
         f'<p class="note">run {escape(summary.run)}, {escape(manifest.created)}</p>',
         _table(HEAD, [cells(row) for row in summary.rows]),
+        "<h2>Cost</h2>",
+        _table(COST_HEAD, [cost_cells(row) for row in summary.rows]),
         "<h2>Selected@1 with 95% intervals (ring: oracle of the pool)</h2>",
         _plot([(row.arm, row.selected, row.oracle) for row in summary.rows]),
     ]

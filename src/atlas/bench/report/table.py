@@ -1,24 +1,15 @@
-"""The report as plain text: one row an arm, then the strata, then what a reader must know."""
+"""The report as plain text: how right each arm was, what it cost, the strata, and what a reader must know."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 from atlas.bench.summary import Against, ArmRow, Score, Summary
 
-HEAD = (
-    "arm",
-    "selected@1",
-    "95%",
-    "oracle",
-    "random",
-    "vs first",
-    "95%",
-    "p",
-    "gen. tokens",
-    "prompt tokens",
-    "seconds",
-)
+HEAD = ("arm", "selected@1", "95%", "oracle", "random", "vs first", "95%", "p")
+_WIDTH = 96
+COST_HEAD = ("arm", "generated tokens", "prompt tokens", "cached", "requests", "executions", "seconds")
 
 
 def percent(score: Score) -> str:
@@ -45,7 +36,7 @@ def points(against: Against | None) -> tuple[str, str, str]:
 
 
 def cells(row: ArmRow) -> tuple[str, ...]:
-    """The row of one arm, in the order of ``HEAD``."""
+    """How right one arm was, in the order of ``HEAD``."""
     return (
         row.arm,
         percent(row.selected),
@@ -53,15 +44,18 @@ def cells(row: ArmRow) -> tuple[str, ...]:
         percent(row.oracle),
         percent(row.random),
         *points(row.against_first),
-        f"{row.generated_tokens:,}",
-        f"{row.prompt_tokens:,}",
-        f"{row.seconds:.1f}",
     )
+
+
+def cost_cells(row: ArmRow) -> tuple[str, ...]:
+    """What one arm cost, in the order of ``COST_HEAD``."""
+    counts = (row.generated_tokens, row.prompt_tokens, row.cached_tokens, row.requests, row.executions)
+    return (row.arm, *(f"{count:,}" for count in counts), f"{row.seconds:.1f}")
 
 
 def strata_cells(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Head and rows of the table by strata: selected@1 of every arm, and the last arm against the first."""
-    head = ("stratum", "n", *(row.arm for row in summary.rows), "last vs first", "95%", "p")
+    head = ("stratum", "n", *(row.arm for row in summary.rows), "last vs first", "95%")
     rows: list[tuple[str, ...]] = []
     for index, stratum in enumerate(summary.rows[0].strata if summary.rows else ()):
         across = [row.strata[index] for row in summary.rows if len(row.strata) > index]
@@ -71,7 +65,7 @@ def strata_cells(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...
                 f"{stratum.tag}: {stratum.value}",
                 str(stratum.selected.problems),
                 *(percent(s.selected) for s in across),
-                *points(last),
+                *points(last)[:2],
             )
         )
     return head, rows
@@ -99,11 +93,14 @@ def notes(summary: Summary) -> tuple[str, ...]:
 
 def render(summary: Summary) -> str:
     """The whole report as text of fixed columns."""
-    parts = [_grid(HEAD, [cells(row) for row in summary.rows])]
+    parts = [
+        _grid(HEAD, [cells(row) for row in summary.rows]),
+        _grid(COST_HEAD, [cost_cells(row) for row in summary.rows]),
+    ]
     head, rows = strata_cells(summary)
     if rows:
         parts.append(_grid(head, rows))
-    parts.append("\n".join(notes(summary)))
+    parts.append("\n".join(fill(note, _WIDTH, subsequent_indent="  ") for note in notes(summary)))
     return "\n\n".join(parts) + "\n"
 
 
