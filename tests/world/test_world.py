@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from atlas.bench import home
 from atlas.bench.suites import smallworld
 from atlas.bench.suites.smallworld import HIDDEN_TESTS, make
 from atlas.bench.world.kinds import Kind, in_bounds, random_value
@@ -104,3 +106,12 @@ def test_bounds_reject_what_is_too_large() -> None:
     assert not in_bounds(10**8)
     assert not in_bounds([0] * 100)
     assert not in_bounds("x" * 100)
+
+
+def test_the_shipped_suite_is_what_its_maker_makes(tmp_path: Path) -> None:
+    shipped = home.shipped_suite("smallworld")
+    again = home.SuitePaths("smallworld", tmp_path / "suite", tmp_path / "keys")
+    smallworld.write(again, seed=1, count=260)
+    for old, new in ((shipped.problems, again.problems), (shipped.keys, again.keys)):
+        for file in old.iterdir():
+            assert (new / file.name).read_bytes() == file.read_bytes(), file.name

@@ -94,3 +94,26 @@ class Step:
                 return [*head, f"    if {self.core()}:", f"        out.append({item})", f"{result} = out"]
             return [*head, f"    out.append({self.core()})", f"{result} = out"]
         return [f"{result} = {self.expression(value)}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Makes primitives that start from ``source``; the keyword arguments are the parameters' choices."""
+
+    source: Kind
+
+    def map(self, name: str, code: str, *phrases: str, target: Kind | None = None, **params: Choice) -> Primitive:
+        """Each item is replaced by ``code``."""
+        return Primitive(name, self.source, target or self.source, Form.MAP, code, phrases, params)
+
+    def filter(self, name: str, code: str, *phrases: str, **params: Choice) -> Primitive:
+        """Items for which ``code`` holds are kept."""
+        return Primitive(name, self.source, self.source, Form.FILTER, code, phrases, params)
+
+    def whole(self, name: str, target: Kind, code: str, *phrases: str, **params: Choice) -> Primitive:
+        """``code`` is an expression over the whole value ``$v``."""
+        return Primitive(name, self.source, target, Form.WHOLE, code, phrases, params)
+
+    def block(self, name: str, target: Kind, code: str, *phrases: str, **params: Choice) -> Primitive:
+        """``code`` are statements that set ``$o`` from ``$v``."""
+        return Primitive(name, self.source, target, Form.BLOCK, code, phrases, params)
