@@ -99,6 +99,7 @@ class Atlas:
             path.mkdir(parents=True, exist_ok=True)
         self._mark = f"{os.getpid()}-{id(self)}"
         self._count = 0
+        self._before = set(descendants(os.getpid()))
 
     def run(self, *arguments: object, input: bytes | str = b"", **variables: str) -> Ended:
         """Run the command to its end."""
@@ -148,7 +149,8 @@ class Atlas:
     def _processes(self) -> list[str]:
         mark = f"{_MARK}={self._mark}".encode()
         marked = {pid for pid in _all() if mark in _read(pid, "environ")}
-        alive = [pid for pid in marked | set(descendants(os.getpid())) if _state(pid) not in {"Z", ""}]
+        adopted = set(descendants(os.getpid())) - self._before
+        alive = [pid for pid in marked | adopted if _state(pid) not in {"Z", ""}]
         return [f"{pid} {_read(pid, 'cmdline').replace(bytes(1), b' ').decode(errors='replace')}" for pid in alive]
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What the tests ask for."""
 
-SMALL_FULL = "full:n=4,rounds=1,tests=2,samples=2,repairs=1,drafts=2"
+SMALL_FULL = "full:n=3,rounds=1,tests=1,samples=2,repairs=1,drafts=1"
 
 EASY = """Given a list of integers nums, keep only the even numbers. Return the result.
 Signature: def solve(nums: list[int]) -> list[int]:
