@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from atlas_command import Atlas, Started, descendants, eventually
+from atlas_command import Atlas, Started, adopting, descendants, eventually
+from e2e_run import FinishedRun
 from e2e_statements import SMALL_FULL
 
 
@@ -112,7 +113,23 @@ def test_a_run_that_was_stopped_is_resumed(atlas: Atlas, how: Callable[[Started]
     assert resumed.status == 0, resumed.err
     assert not (folder / "tmp").exists()
     assert "2 problems of two" in resumed.out
-    audited = atlas.run("bench", "audit", folder.name)
-    assert audited.status == 0, audited.out
-    assert "4 submissions" in audited.out
+    if how is press_ctrl_c:
+        audited = atlas.run("bench", "audit", folder.name)
+        assert audited.status == 0, audited.out
+        assert "4 submissions" in audited.out
     assert atlas.left_behind() == []
+
+
+def test_ctrl_c_in_an_audit(finished: FinishedRun):
+    """The garbage keys and the replay are removed, and the run is what it was."""
+    atlas = finished.atlas
+    before = sorted(path for path in finished.folder.rglob("*") if path.name != "audit.json")
+    with adopting():
+        with atlas.start("bench", "audit", finished.id) as started:
+            started.wait_for("replaying")
+            started.interrupt()
+            ended = started.end()
+        assert atlas.left_behind() == []
+    assert ended.status == 130
+    assert "Traceback" not in ended.err
+    assert sorted(path for path in finished.folder.rglob("*") if path.name != "audit.json") == before
