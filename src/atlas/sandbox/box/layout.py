@@ -35,10 +35,14 @@ class Layout:
         return [p for p in wanted if not any(p != q and p.startswith(q + "/") for q in wanted)]
 
     def hidden(self) -> list[str]:
-        """Return folders below ``folders`` that must not be seen."""
+        """Return folders below ``folders`` that must not be seen.
+
+        A library may lie inside a folder that is mounted for a shared object (``lib/libpython3.so`` beside
+        ``lib/python3``), so both are looked through.
+        """
         return [
             entry.path
-            for folder in self.folders()
+            for folder in sorted({*self.folders(), *self.library})
             for entry in os.scandir(folder)
             if entry.is_dir() and (entry.name in _HIDDEN or entry.name.startswith("python3"))
             if not any(p == entry.path or p.startswith(entry.path + "/") for p in self.library)
@@ -83,7 +87,7 @@ def discover() -> Layout:
     pid = os.fork()
     if pid == 0:
         # Importing is the only sure way to learn what an extension module is linked with; a process of its
-        # own # keeps all of that out of the zygotes.
+        # own keeps all of that out of the zygotes.
         try:
             os.write(writer, "\n".join(_linked(library)).encode())
         finally:

@@ -37,8 +37,8 @@ _PLAIN: dict[str, tuple[int | None, int | None]] = {
     "getresgid": (120, 150), "getpgid": (121, 155), "getpgrp": (111, None), "getsid": (124, 156),
     "getgroups": (115, 158), "getrlimit": (97, 163),
     # files, as far as mounts and Landlock let it. Nothing that Landlock does not see is here (chmod,
-    # utimensat, # truncate by path, extended attributes): where there are no mount namespaces the files
-    # are the user's own.
+    # utimensat, truncate by path, extended attributes): where there are no mount namespaces the files are
+    # the user's own.
     "readv": (19, 65), "writev": (20, 66), "pread64": (17, 67), "pwrite64": (18, 68), "preadv": (295, 69),
     "pwritev": (296, 70), "open": (2, None), "openat": (257, 56), "close": (3, 57), "close_range": (436, 436),
     "stat": (4, None), "lstat": (6, None), "fstat": (5, 80), "newfstatat": (262, 79), "statx": (332, 291),

@@ -121,16 +121,17 @@ class _Budget:
 
     cpu_s: float
     wall_s: float
+    inputs: int
     stage: int = -1
     cpu_from: float = 0.0
     wall_from: float = 0.0
 
     def update(self, page: mmap.mmap, cpu: float, wall: float) -> None:
-        """Note a later input. A process can lie about its start, but only once an input and never beyond
-        now.
+        """Note a later input. A process can lie about its start, but only once an input, for no more inputs
+        than there are, and never beyond now.
         """
         stage, cpu_ns, wall_ns = struct.unpack_from("<qqq", page)
-        if stage > self.stage:
+        if self.stage < stage <= self.inputs:
             self.stage = stage
             self.cpu_from = min(max(cpu_ns / 1e9, self.cpu_from), cpu)
             self.wall_from = min(max(wall_ns / 1e9, self.wall_from), wall)
@@ -197,7 +198,7 @@ class _Zygote:
         """Wait for the process; kill it when its input's time is up, the judge cancels, or the judge is
         gone.
         """
-        budget = _Budget(job["cpu_s"], job["wall_s"], wall_from=start)
+        budget = _Budget(job["cpu_s"], job["wall_s"], job["inputs"], wall_from=start)
         clock = (~pid << 3) | 2  # the process's CPU clock (clock_getcpuclockid)
         exited = os.pidfd_open(pid)
         poll = select.poll()
