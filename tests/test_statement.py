@@ -38,7 +38,8 @@ def test_program_with_sample_blocks() -> None:
 
 
 def test_lines_that_only_look_like_examples_stay_in_the_statement() -> None:
-    problem = read_statement("def f(x: int) -> int:\nf(open('/etc/passwd')) == 1 is not an example.\nf(x) == 2")
+    text = "f(open('/etc/passwd')) == 1 is not an example.\nf(x) == 2\nf(...) == 3\nf(1) == ..."
+    problem = read_statement(f"def f(x: int) -> int:\n{text}")
     assert isinstance(problem, FunctionProblem)
     assert problem.examples == ()
     assert "passwd" in problem.statement

@@ -10,6 +10,7 @@ import ast
 import re
 from typing import Final
 
+from atlas.compare import codec
 from atlas.errors import UsageError
 from atlas.problem import Call, Example, FunctionProblem, Parameter, Problem, Signature, Stdin, StdinProblem
 
@@ -115,7 +116,8 @@ def _example(line: str, name: str) -> Example | None:
         call = node.left
         if not isinstance(call, ast.Call) or call.keywords:
             return None
-        args = tuple(ast.literal_eval(a) for a in call.args)
-        return Example(Call(args), ast.literal_eval(node.comparators[0]))
+        args, output = tuple(ast.literal_eval(a) for a in call.args), ast.literal_eval(node.comparators[0])
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return None
+    # "f(...) == 3" is prose, though Python reads it.
+    return Example(Call(args), output) if codec.is_plain((args, output)) else None

@@ -227,6 +227,11 @@ async def test_results_are_the_same_in_every_process_and_sandbox(sandbox):
     assert len({repr(s.value) for s in (*one, *fresh, *other)}) == 1
 
 
+async def test_half_characters_in_an_error_are_written_out(sandbox):
+    seen = await call(sandbox, "def f(x): raise ValueError('\\ud800')", 1)
+    assert (seen.status, seen.error) == (Status.EXCEPTION, "ValueError: \\ud800")
+
+
 async def test_times_are_measured(sandbox):
     seen = await call(
         sandbox,

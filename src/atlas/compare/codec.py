@@ -67,6 +67,15 @@ def encode(value: Any, *, depth: int = MAX_DEPTH) -> Tagged:
     raise CodecError(f"not plain data: {kind.__name__}")
 
 
+def is_plain(value: Any) -> bool:
+    """Whether ``value`` can be encoded. A literal need not be: ``...`` is one, and so are a thousand brackets."""
+    try:
+        encode(value)
+    except CodecError:
+        return False
+    return True
+
+
 def _encode_str(value: str) -> Tagged:
     try:
         value.encode()

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from atlas.compare import codec
 from atlas.llm.fences import Block, answer, blocks
 from atlas.problem import Call, Value
 
@@ -219,12 +220,12 @@ def _call(node: ast.expr, entry: str) -> Call | None:
 
 
 def _literals(nodes: Iterable[ast.expr]) -> tuple[Value, ...] | None:
-    """The values of literal nodes; None if one is no literal or is unfit to be stored and printed."""
+    """The values of literal nodes; None if one is no literal, no plain data, or unfit to be printed."""
     try:
         values = tuple(ast.literal_eval(node) for node in nodes)
     except _UNUSABLE:
         return None
-    return values if _fit(values) else None
+    return values if _fit(values) and codec.is_plain(values) else None
 
 
 def _fit(value: Value) -> bool:

@@ -223,7 +223,7 @@ def _from_record(files: Files, record: _Record, outcome: Outcome) -> Observation
         value=value,
         stdout=_text(files, files.stdout, *record.stdout),
         stderr=_text(files, files.stderr, *record.stderr),
-        error=record.error,
+        error=record.error.encode("utf-8", "backslashreplace").decode(),  # half characters fit into no request
         line=record.line,
         cpu_s=outcome.cpu_s if alone else cpu_s,
         wall_s=outcome.wall_s if alone else min(max(record.wall_s, 0.0), outcome.wall_s),

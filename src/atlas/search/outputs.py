@@ -29,11 +29,7 @@ def input_key(input: Input) -> str:
 
 def usable(input: Input) -> bool:
     """Whether ``input`` is plain data that can be carried to the sandbox."""
-    try:
-        input_key(input)
-    except codec.CodecError:
-        return False
-    return True
+    return codec.is_plain(input.text if isinstance(input, Stdin) else input.args)
 
 
 def output(input: Input, observation: Observation) -> Value:
@@ -66,7 +62,12 @@ def shown(input: Input, observation: Observation) -> str:
 
 def shown_value(input: Input, value: Value) -> str:
     """A value or stdout text as a model is told it; bounded."""
-    return cut(str(value) if isinstance(input, Stdin) else repr(value))
+    if isinstance(input, Stdin):
+        return cut(str(value))
+    try:
+        return cut(repr(value))
+    except ValueError:  # Python prints no int beyond some thousand digits
+        return "a value with an integer of thousands of digits"
 
 
 def cut(text: str) -> str:
