@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from importlib import import_module
@@ -83,7 +84,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("atlas: terminated" if told else "atlas: interrupted", err=True)
         status = 128 + (told or [signal.SIGINT])[0]
-    except BrokenPipeError:  # the reader (head, less) has left
-        sys.stderr.close()
-        status = 141
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        click.echo(f"atlas: {error.strerror}{f': {error.filename}' if error.filename else ''}.", err=True)
+        status = 2
     sys.exit(status if isinstance(status, int) else 0)

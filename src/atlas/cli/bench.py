@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from atlas.bench.audit import AuditReport
     from atlas.bench.events import OnEvent
     from atlas.bench.run import RunResult
+
+T = TypeVar("T")
 
 _RUN = click.argument("run_id", metavar="RUN")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
@@ -156,22 +158,37 @@ def list_(as_json: bool) -> None:
     from atlas.bench.home import list_suites, runs_root  # noqa: PLC0415
     from atlas.bench.suites import store  # noqa: PLC0415
 
-    suites = [store.describe(paths.problems) for paths in list_suites()]
-    runs = [_row(path) for path in sorted(runs_root().glob("*/run.json"))]
+    suites, bad_suites = _readable(store.describe, (paths.problems for paths in list_suites()))
+    runs, bad_runs = _readable(_row, (path.parent for path in sorted(runs_root().glob("*/run.json"))))
+    unreadable = [*bad_suites, *bad_runs]
     if as_json:
-        click.echo(json.dumps({"suites": [s.model_dump() for s in suites], "runs": runs}, indent=1))
+        data = {"suites": [s.model_dump() for s in suites], "runs": runs, "unreadable": unreadable}
+        click.echo(json.dumps(data, indent=1))
         return
     for suite in suites:
         click.echo(f"suite  {suite.name:24} {suite.problems:5} problems  {suite.source}")
     for run in runs:
         click.echo(f"run    {run['id']:24} {run['suite']}, {', '.join(run['arms'])}: {run['state']}")
+    for sentence in unreadable:
+        click.secho(f"warning: {sentence}", err=True, fg="yellow")
 
 
-def _row(path: Path) -> dict[str, Any]:
+def _readable(read: Callable[[Path], T], folders: Iterable[Path]) -> tuple[list[T], list[str]]:
+    """What could be read, and a sentence for each that could not: one bad folder must not hide the others."""
+    found, bad = list[T](), list[str]()
+    for folder in folders:
+        try:
+            found.append(read(folder))
+        except UsageError as error:
+            bad.append(str(error))
+    return found, bad
+
+
+def _row(folder: Path) -> dict[str, Any]:
     from atlas.bench import manifest  # noqa: PLC0415
     from atlas.bench.spec import RunFiles  # noqa: PLC0415
 
-    files = RunFiles.at(path.parent)
+    files = RunFiles.at(folder)
     about = manifest.read(files)
     state = "graded" if files.summary.is_file() else "sealed" if files.seal.is_file() else "unfinished"
     return {
@@ -179,7 +196,7 @@ def _row(path: Path) -> dict[str, Any]:
         "suite": about.suite.name,
         "arms": [arm.name for arm in about.spec.arms],
         "state": state,
-        "folder": str(path.parent),
+        "folder": str(folder),
     }
 
 
