@@ -90,7 +90,7 @@ async def _finish(root: Path, on_event: OnEvent, api_key: str | None) -> RunResu
         (home() / "keys").mkdir(parents=True, exist_ok=True)
         job = Job(root, root, paths.problems, manifest.spec, denied_to_solving())
         await solve_in_child(job, on_event, api_key=api_key)
-    on_event(Event("phase", "grading"))
+    on_event(Event("phase", "checking the seal"))
     await run_process(
         [sys.executable, "-m", "atlas.bench.grade", str(root)],
         environment=child_environment(),
