@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -199,3 +200,27 @@ def test_a_suite_that_was_altered(atlas: Atlas):
     problems = atlas.home / "suites" / "two" / "problems.jsonl"
     problems.write_text(problems.read_text().replace("list", "pile"))
     refused(atlas.run("bench", "run", "two", "--arm", "single"), "problems.jsonl")
+
+
+# Standard output
+
+
+@pytest.mark.parametrize("arguments", ["bench list --json", "--help"])
+def test_a_reader_that_leaves(atlas: Atlas, arguments: str):
+    """As ``| head`` does: no complaint."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = atlas.run_into(writing, *arguments.split())
+    finally:
+        os.close(writing)
+    assert ended.status == 1
+    assert ended.err == ""
+
+
+@pytest.mark.parametrize("arguments", ["bench list --json", "--help"])
+def test_a_full_disk(atlas: Atlas, arguments: str):
+    with open("/dev/full", "wb") as full:
+        ended = atlas.run_into(full.fileno(), *arguments.split())
+    assert ended.status == 2
+    assert ended.err == "atlas: No space left on device.\n"

@@ -114,6 +114,20 @@ class Atlas:
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def run_into(self, stdout: int, *arguments: object) -> Ended:
+        """Run the command with its standard output in an open file."""
+        done = subprocess.run(
+            [ATLAS, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            cwd=self.cwd,
+            env=self._environment({}),
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return Ended(done.returncode, "", done.stderr.decode())
+
     @contextmanager
     def start(self, *arguments: object, **variables: str) -> Iterator[Started]:
         """The command in progress; killed at the end of the block if it still runs."""

@@ -88,6 +88,18 @@ def test_list_names_suites_and_runs(finished: FinishedRun):
     assert "six" in shown
 
 
+def test_a_damaged_folder_does_not_hide_the_others(atlas: Atlas):
+    assert atlas.run("bench", "make", "--seed", 1, "--problems", 2, "--name", "good").status == 0
+    for file in (atlas.home / "suites" / "bad" / "suite.json", atlas.home / "runs" / "bad" / "run.json"):
+        file.parent.mkdir(parents=True)
+        file.write_text('{"name": ')
+    ended = atlas.run("bench", "list")
+    assert ended.status == 0
+    assert "good" in ended.out
+    assert ended.err.count("is not a valid") == 2
+    assert len(json.loads(atlas.run("bench", "list", "--json").out)["unreadable"]) == 2
+
+
 def test_the_page_needs_nothing_else(finished: FinishedRun):
     page = finished.html.read_text()
     assert not re.search(r"(?:https?:)?//\w|<script|<link|<iframe|@import|url\(|\bsrc=", page)
