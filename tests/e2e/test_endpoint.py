@@ -89,8 +89,17 @@ def test_a_deadline_hands_over_what_came_before_it(atlas: Atlas, easy: Path, ser
     assert atlas.left_behind() == []
 
 
-def test_a_hostile_reply_cannot_draw_on_the_terminal(atlas: Atlas, easy: Path, server: ScriptedServer):
-    """A program may hold any character; what is said about it may not command the terminal."""
-    server.answer = lambda body, index: "```python\nraise ValueError('\\x1b]0;owned\\x07')\n```"
-    ended = atlas.run("solve", easy, "--endpoint", server.url, "--model", "scripted")
-    assert "\x1b" not in ended.err
+def test_a_hostile_server_cannot_draw_on_the_terminal(
+    atlas: Atlas, easy: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+):
+    """What is said about replies and refusals may not command the terminal."""
+    command = "\x1b]0;owned\x07\x9b31m"
+    server.answer = lambda body, index: f"```python\nraise ValueError({command!r})\n```"
+    server.model = f"scripted{command}"
+    answered = atlas.run("solve", easy, "--endpoint", server.url)
+    monkeypatch.setattr(server, "refusal", lambda body: f"I refuse {command}")
+    refused = atlas.run("solve", easy, "--endpoint", server.url)
+    assert refused.status == 2
+    assert "I refuse" in refused.err
+    for ended in (answered, refused):
+        assert not set("\x1b\x07\x9b") & set(ended.err)
