@@ -153,9 +153,7 @@ def _close(expected: Any, actual: Any, tolerance: float) -> bool:  # noqa: PLR09
         return False
     match expected:
         case complex():
-            return _near(expected.real, actual.real, tolerance) and _near(
-                expected.imag, actual.imag, tolerance
-            )
+            return _near(expected.real, actual.real, tolerance) and _near(expected.imag, actual.imag, tolerance)
         case list() | tuple():
             return _all_close(cast("Sequence[Any]", expected), actual, tolerance)
         case dict():
@@ -167,16 +165,13 @@ def _close(expected: Any, actual: Any, tolerance: float) -> bool:  # noqa: PLR09
 
 
 def _all_close(expected: Sequence[Any], actual: Sequence[Any], tolerance: float) -> bool:
-    return len(expected) == len(actual) and all(
-        _close(a, b, tolerance) for a, b in zip(expected, actual, strict=True)
-    )
+    return len(expected) == len(actual) and all(_close(a, b, tolerance) for a, b in zip(expected, actual, strict=True))
 
 
 def _close_dicts(expected: dict[Any, Any], actual: dict[Any, Any], tolerance: float) -> bool:
     named = {fingerprint(key): value for key, value in actual.items()}
     return len(expected) == len(actual) and all(
-        (name := fingerprint(key)) in named and _close(value, named[name], tolerance)
-        for key, value in expected.items()
+        (name := fingerprint(key)) in named and _close(value, named[name], tolerance) for key, value in expected.items()
     )
 
 
