@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,17 @@ from scripted_server import ScriptedServer
 
 from atlas.bench import landlock, seal
 from atlas.bench.events import Event
+from atlas.bench.home import user_suite
+from atlas.bench.keys import HiddenTest, Key
 from atlas.bench.manifest import found, read
 from atlas.bench.report import html, table
 from atlas.bench.run import RunResult, resume, run
 from atlas.bench.spec import Arm, RunFiles
+from atlas.bench.suites.install import install
+from atlas.compare.rules import Rule
 from atlas.engine.choice import EngineChoice
 from atlas.errors import AtlasError, LLMError, UsageError
+from atlas.problem import Stdin, StdinProblem
 
 
 @pytest.fixture
@@ -186,6 +192,14 @@ async def test_a_request_that_fails_is_lost_then_tried_again(atlas_home: Path, m
     assert row.selected.problems == 4
 
 
+async def test_a_problem_that_says_nothing_is_one_sentence(atlas_home: Path, model: ScriptedServer):
+    problem = StdinProblem("mute/0", " ")
+    key = Key(problem.id, Rule("stdout"), (HiddenTest(Stdin("a\n"), "a\n"),))
+    install(user_suite("mute"), [(problem, key)], version="1", source="test", licence="Apache-2.0")
+    with pytest.raises(UsageError, match="mute/0 has an empty statement"):
+        await run(replace(spec_for(model.url), suite="mute"), drop)
+
+
 async def test_a_changed_submission_is_not_graded(atlas_home: Path, model: ScriptedServer):
     small_suite()
     result = await run(spec_for(model.url, Arm("single", "single")), drop)
@@ -220,8 +234,6 @@ async def test_keys_of_another_suite_are_not_used(atlas_home: Path, model: Scrip
     ],
 )
 async def test_specs_that_cannot_be_run(atlas_home: Path, changes: dict[str, object], said: str):
-    from dataclasses import replace
-
     small_suite()
     with pytest.raises(UsageError, match=said):
         await run(replace(spec_for("http://127.0.0.1:9"), **changes), drop)

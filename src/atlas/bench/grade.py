@@ -26,6 +26,7 @@ from atlas.bench.records import Grade, code_sha256
 from atlas.bench.spec import RunFiles
 from atlas.bench.suites import store
 from atlas.errors import UsageError
+from atlas.gather import gather
 from atlas.problem import Problem
 from atlas.sandbox import Sandbox
 
@@ -67,9 +68,7 @@ async def grade(root: Path, on_event: OnEvent) -> None:
                 _save(files, done)
 
         try:
-            async with asyncio.TaskGroup() as group:
-                for name, item in work.items():
-                    group.create_task(one(name, item))
+            await gather(one(name, item) for name, item in work.items())
         finally:
             _save(files, done)
 

@@ -29,6 +29,7 @@ from atlas.bench.suites import store
 from atlas.bench.wall import WallReport, deny
 from atlas.engine.choice import Attached, opened
 from atlas.errors import LLMError, ReplayError, UsageError
+from atlas.gather import gather
 from atlas.llm.types import Client
 from atlas.problem import Problem
 from atlas.sandbox import Sandbox
@@ -167,22 +168,16 @@ class _ArmRun:
 
         Raises:
             LLMError: the model server answers nothing.
+            UsageError: a problem cannot be worked on.
+            SandboxError: the sandbox is beyond recovery.
         """
-        try:
-            await self._several(self._ground.problems)
-            await self._several([p for p in self._ground.problems if self._is_lost(p.id)])
-        except* LLMError as group:
-            raise group.exceptions[0] from None
+        await gather(self._one(p) for p in self._ground.problems)
+        await gather(self._one(p) for p in self._ground.problems if self._is_lost(p.id))
         return self._answers
 
     def _is_lost(self, problem: str) -> bool:
         answer = self._answers.get(problem)
         return answer is not None and bool(answer.submission.lost)
-
-    async def _several(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for problem in problems:
-                group.create_task(self._one(problem))
 
     async def _one(self, problem: Problem) -> None:
         async with self._gate:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from atlas.gather import gather
 from atlas.llm.errors import (
     AuthenticationFailed,
     BadReply,
@@ -101,15 +102,8 @@ class OpenAIClient:
         firsts = range(0, request.n, at_once)
         if len(firsts) == 1:
             return await self._part(request, 0, request.n)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._part(request, first, min(at_once, request.n - first))) for first in firsts
-                ]
-        except BaseExceptionGroup as failures:
-            # The group cancelled the others; the first failure speaks for all.
-            raise failures.exceptions[0] from None
-        return merged((task.result() for task in tasks), time.monotonic() - start)
+        parts = await gather(self._part(request, first, min(at_once, request.n - first)) for first in firsts)
+        return merged(parts, time.monotonic() - start)
 
     def _at_once(self) -> int:
         if not self._capabilities.n:

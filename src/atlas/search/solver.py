@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from atlas.errors import UsageError
+from atlas.gather import gather
 from atlas.problem import FunctionProblem, Problem, Solution
 from atlas.sandbox.types import Status
 from atlas.search.answer import solution
 from atlas.search.assemble import check_supported
 from atlas.search.evidence import Posterior, posterior
-from atlas.search.gather import gather
 from atlas.search.measure import measure
 from atlas.search.moves import MOVES, Move
 from atlas.search.pool import Pool

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from atlas.gather import gather
 from atlas.llm.types import Sampling
 from atlas.search import prompts
-from atlas.search.gather import gather
 from atlas.search.moves.programs import merged, read_programs
 from atlas.search.pool import Additions
 from atlas.search.session import Session

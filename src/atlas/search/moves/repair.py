@@ -7,10 +7,10 @@ candidate; it wins by evidence only.
 
 from __future__ import annotations
 
+from atlas.gather import gather
 from atlas.problem import Input
 from atlas.sandbox.types import Status
 from atlas.search import prompts
-from atlas.search.gather import gather
 from atlas.search.moves.programs import merged, read_programs
 from atlas.search.outputs import class_of, matches, output, shown, shown_value
 from atlas.search.pool import Additions
