@@ -229,7 +229,9 @@ async def test_keys_of_another_suite_are_not_used(atlas_home: Path, model: Scrip
         ({"arms": (Arm("a", "magic"),)}, "no strategy 'magic'"),
         ({"arms": (Arm("a", "single", {"n": 3}),)}, "no parameter 'n'"),
         ({"limit": 0}, "--limit"),
-        ({"engine": EngineChoice("endpoint", url="http://me:pw@host/v1")}, "holds a password"),
+        ({"engine": EngineChoice("endpoint", url="http://me:pw@host/v1")}, "may hold no password"),
+        ({"engine": EngineChoice("endpoint", url="http://host/v1?key=secret")}, "may hold no password and no query"),
+        ({"engine": EngineChoice("endpoint", url="host")}, "not a URL"),
         ({"suite": "none"}, "No suite is called"),
     ],
 )

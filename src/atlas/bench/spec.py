@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from atlas.engine.choice import EngineChoice
 from atlas.errors import UsageError
@@ -78,8 +77,8 @@ def check(spec: RunSpec) -> None:
     """Refuse what cannot be run.
 
     Raises:
-        UsageError: no arm, two of one name, a name that is no file name, no seed, a password in the URL, or a
-            bound below one.
+        UsageError: no arm, two of one name, a name that is no file name, no seed, a URL that is none or holds a
+            password or query, or a bound below one.
     """
     if not spec.arms or not spec.seeds:
         raise UsageError("A run needs at least one arm and one seed.")
@@ -90,8 +89,10 @@ def check(spec: RunSpec) -> None:
         raise UsageError(f"Two arms are called {max(names, key=names.count)!r}; name each arm once.")
     if len(set(spec.seeds)) != len(spec.seeds):
         raise UsageError("A seed is named twice.")
-    if "@" in urlsplit(spec.engine.url).netloc:
-        raise UsageError("The endpoint's URL holds a password; give the key in ATLAS_API_KEY instead.")
+    if spec.engine.kind == "endpoint" or spec.engine.url:
+        from atlas.llm.transport import api_base  # noqa: PLC0415  (HTTP; start-up would pay for it)
+
+        api_base(spec.engine.url)  # before the URL is written anywhere: it may hold a key
     if spec.limit is not None and spec.limit < 1:
         raise UsageError("--limit must be at least 1.")
     if spec.deadline_s is not None and spec.deadline_s <= 0:
