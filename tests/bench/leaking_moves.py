@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from atlas.bench.home import find_suite
+from atlas.bench.home import find_suite, runs_root
 from atlas.sandbox.types import Program
 from atlas.search.moves.draft import draft
 from atlas.search.pool import Additions, Candidate
@@ -50,6 +50,11 @@ def by_maker() -> str:
     return repr(smallworld)
 
 
+def by_earlier_run() -> str:
+    """What the grader found out about other runs' programs."""
+    return next(runs_root().glob("*/grades.jsonl")).read_text()
+
+
 WAYS: dict[str, Callable[[], str]] = {
     "path": by_path,
     "import": by_import,
@@ -57,6 +62,7 @@ WAYS: dict[str, Callable[[], str]] = {
     "parent's root": by_root("parent"),
     "descriptors": by_descriptors,
     "maker": by_maker,
+    "earlier run": by_earlier_run,
 }
 
 

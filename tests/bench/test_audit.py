@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench_fixture import HERE, answer, small_suite, spec_for
@@ -49,8 +50,27 @@ async def test_an_honest_run_passes_and_leaves_nothing_behind(atlas_home: Path, 
     assert json.loads((result.root / "audit.json").read_text())["findings"] == []
 
 
+async def test_a_problem_lost_to_the_server_is_no_finding(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+
+    def never_square(body: Mapping[str, Any], index: int) -> str:
+        # Square comes after double, and once more at the end, after upper.
+        if any(name in str(body["messages"]) for name in ("double", "upper")):
+            model.fail_next("malformed")
+        return answer(body, index)
+
+    model.answer = never_square
+    result = await run(spec_for(model.url, Arm("single", "single"), concurrency=1), drop)
+    assert result.summary.rows[0].infrastructure == 1
+    report = await audit(result.root, drop)
+    assert report.passed, report.findings
+    assert report.compared == 3
+    assert any("1 problems were lost" in warning for warning in report.warnings)
+
+
 async def test_every_way_to_the_keys_is_denied_to_a_move(atlas_home: Path, model: ScriptedServer):
     small_suite()
+    await run(spec_for(model.url, Arm("single", "single"), limit=1), drop)
     spec = spec_for(model.url, Arm("peeking", "peeking"), plugins=("leaking_moves",), limit=1)
     result = await run(spec, drop)
     (pool,) = (result.root / "pools" / "peeking-0.jsonl").read_text().splitlines()

@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,13 @@ async def audit(root: Path, on_event: OnEvent) -> AuditReport:
     shutil.rmtree(work, ignore_errors=True)
     try:
         method = await _replay(files, manifest, work, on_event)
-        compared, differing = _compare(files, RunFiles(files.root, work), manifest)
+        compared = _compare(files, RunFiles(files.root, work), manifest)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    report = AuditReport(manifest.id, method, compared, (*findings, *differing), _warnings(files, manifest))
+    warnings = _warnings(files, manifest)
+    if compared.lost:
+        warnings += (f"{compared.lost} problems were lost to the model server: nothing was handed over for them.",)
+    report = AuditReport(manifest.id, method, compared.count, (*findings, *compared.findings), warnings)
     write_atomically(files.root / "audit.json", canonical(asdict(report)) + "\n")
     return report
 
@@ -126,26 +129,42 @@ def _other_home(work: Path, paths: SuitePaths, pairs: list[tuple[Path, Path]]) -
     return other
 
 
-def _compare(original: RunFiles, replayed: RunFiles, manifest: Manifest) -> tuple[int, list[Finding]]:
-    findings: list[Finding] = []
-    diverged: set[tuple[str, int, str]] = set()
+@dataclass(slots=True)
+class _Compared:
+    """What a comparison found; ``lost`` problems have no answer that could depend on anything."""
+
+    count: int = 0
+    lost: int = 0
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+
+def _compare(original: RunFiles, replayed: RunFiles, manifest: Manifest) -> _Compared:
+    compared = _Compared()
+    diverged: dict[tuple[str, int, str], str] = {}
     if replayed.divergences.is_file():
         for _, row in read_models(replayed.divergences, Divergence):
-            diverged.add((row.arm, row.seed, row.problem))
-            move = _move_in(row.error, row.problem)
-            findings.append(Finding(f"left the tape: {row.error}", row.arm, row.seed, row.problem, move))
-    compared = 0
+            diverged[row.arm, row.seed, row.problem] = row.error
     for arm in manifest.spec.arms:
         for seed in manifest.spec.seeds:
             before = _rows(original.submissions(arm.name, seed))
             after = _rows(replayed.submissions(arm.name, seed))
-            compared += len(before)
             for problem in sorted(before.keys() | after.keys()):
-                if before.get(problem) == after.get(problem) or (arm.name, seed, problem) in diverged:
+                error = diverged.get((arm.name, seed, problem))
+                if error is not None and _is_lost(before.get(problem)):
+                    compared.lost += 1  # its tape ends where the server failed
                     continue
-                move = _winner(after.get(problem)) or _winner(before.get(problem))
-                findings.append(Finding("the submission differs", arm.name, seed, problem, move))
-    return compared, findings
+                compared.count += 1
+                if error is not None:
+                    move = _move_in(error, problem)
+                    compared.findings.append(Finding(f"left the tape: {error}", arm.name, seed, problem, move))
+                elif before.get(problem) != after.get(problem):
+                    move = _winner(after.get(problem)) or _winner(before.get(problem))
+                    compared.findings.append(Finding("the submission differs", arm.name, seed, problem, move))
+    return compared
+
+
+def _is_lost(line: str | None) -> bool:
+    return line is not None and bool(_parsed(line).get("lost"))
 
 
 def _rows(path: Path) -> dict[str, str]:

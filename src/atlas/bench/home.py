@@ -49,6 +49,14 @@ def denied_to_solving() -> tuple[Path, ...]:
     return (*key_stores(), _PACKAGE / "world", suites / "smallworld.py", *sorted(bytecode))
 
 
+def past_verdicts(runs: Path) -> tuple[Path, ...]:
+    """The grades of all earlier runs, the user's and those in the folder ``runs``.
+
+    Beside the pools of their runs they say which programs are right, which is as good as a key.
+    """
+    return tuple(sorted({*runs_root().glob("*/grades.jsonl"), *runs.glob("*/grades.jsonl")}))
+
+
 @dataclass(frozen=True, slots=True)
 class SuitePaths:
     """The two directories of one suite."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from atlas.bench import manifest as manifests
 from atlas.bench.events import Event, OnEvent
-from atlas.bench.home import denied_to_solving, find_suite, home, runs_root
+from atlas.bench.home import denied_to_solving, find_suite, home, past_verdicts, runs_root
 from atlas.bench.job import JOB, KEY_VARIABLE, Job
 from atlas.bench.jsonl import write_atomically
 from atlas.bench.manifest import Manifest
@@ -88,7 +88,9 @@ async def _finish(root: Path, on_event: OnEvent, api_key: str | None) -> RunResu
     if not files.seal.is_file():
         # The user's key store exists from here on, so that the wall has something to stand around.
         (home() / "keys").mkdir(parents=True, exist_ok=True)
-        job = Job(root, root, paths.problems, manifest.spec, denied_to_solving())
+        files.grades.unlink(missing_ok=True)  # verdicts on what was handed over before somebody removed the seal
+        denied = (*denied_to_solving(), *past_verdicts(root.parent))
+        job = Job(root, root, paths.problems, manifest.spec, denied)
         await solve_in_child(job, on_event, api_key=api_key)
     on_event(Event("phase", "checking the seal"))
     await run_process(
