@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from atlas_command import Atlas
+from e2e_statements import SMALL_FULL
 
 
 def test_the_solve_completes_and_says_that_the_engine_was_restarted(atlas: Atlas, endless: Path):
@@ -38,4 +39,16 @@ def test_an_engine_that_is_killed_again_and_again_is_given_up(atlas: Atlas, endl
     assert "a request failed: The engine" in ended.err, ended.err
     assert "died of SIGKILL" in ended.err
     assert "def solve" in ended.out
+    assert atlas.left_behind() == []
+
+
+def test_a_run_goes_on_and_its_table_says_that_the_engine_was_restarted(atlas: Atlas):
+    assert atlas.run("bench", "make", "--seed", 5, "--problems", 2, "--name", "two").status == 0
+    with atlas.start("bench", "run", "two", "--arm", "single", "--arm", SMALL_FULL, "--slots", 1) as started:
+        started.wait_for("single: 2 of 2")
+        (engine,) = started.engines()
+        os.kill(engine, signal.SIGKILL)
+        ended = started.end()
+    assert ended.status == 0, ended.err
+    assert "died of SIGKILL and was restarted" in " ".join(ended.out.split())
     assert atlas.left_behind() == []

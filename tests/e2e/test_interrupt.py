@@ -93,8 +93,7 @@ def test_killed_in_mid_solve(atlas: Atlas, endless: Path, moment: Callable[[Star
 
 
 @pytest.mark.parametrize("how", [press_ctrl_c, terminate, kill])
-def test_a_run_that_was_stopped_is_resumed(atlas: Atlas, how: Callable[[Started], None]):
-    """Whatever stopped it, what was done is kept, and the rest follows."""
+def test_a_stopped_run_is_kept_and_resumed(atlas: Atlas, how: Callable[[Started], None]):
     assert atlas.run("bench", "make", "--seed", 5, "--problems", 2, "--name", "two").status == 0
     with atlas.start("bench", "run", "two", "--arm", "single", "--arm", SMALL_FULL) as started:
         started.wait_for("single: 2 of 2")
@@ -106,17 +105,21 @@ def test_a_run_that_was_stopped_is_resumed(atlas: Atlas, how: Callable[[Started]
     assert not list(folder.glob("tmp/*"))
     assert not (folder / "seal.json").exists()
     if how is not kill:
-        assert ended.status == {press_ctrl_c: 130, terminate: 143}[how]
         assert not (folder / "tmp").exists()
         assert f"atlas bench resume {folder}" in ended.err
+    assert ended.status == {press_ctrl_c: 130, terminate: 143, kill: -9}[how]
+    if how is not terminate:  # it leaves what Ctrl-C leaves
+        resume(atlas, folder)
+
+
+def resume(atlas: Atlas, folder: Path) -> None:
     resumed = atlas.run("bench", "resume", folder.name)
     assert resumed.status == 0, resumed.err
-    assert not (folder / "tmp").exists()
     assert "2 problems of two" in resumed.out
-    if how is press_ctrl_c:
-        audited = atlas.run("bench", "audit", folder.name)
-        assert audited.status == 0, audited.out
-        assert "4 submissions" in audited.out
+    assert not (folder / "tmp").exists()
+    audited = atlas.run("bench", "audit", folder.name)
+    assert audited.status == 0, audited.out
+    assert "4 submissions" in audited.out
     assert atlas.left_behind() == []
 
 
