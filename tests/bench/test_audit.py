@@ -12,7 +12,7 @@ from bench_fixture import HERE, answer, small_suite, spec_for
 from leaking_moves import WAYS
 from scripted_server import ScriptedServer
 
-from atlas.bench import landlock, shadow
+from atlas.bench import shadow
 from atlas.bench.audit import audit
 from atlas.bench.events import Event
 from atlas.bench.garbage import garbage_key, write_garbage
@@ -20,8 +20,9 @@ from atlas.bench.keys import read_keys
 from atlas.bench.run import run
 from atlas.bench.spec import Arm
 from atlas.errors import UsageError
+from atlas.sandbox.box import landlock
 
-pytestmark = pytest.mark.skipif(landlock.abi() == 0, reason="this kernel has no Landlock")
+pytestmark = pytest.mark.skipif(landlock.version() == 0, reason="this kernel has no Landlock")
 
 
 def drop(_: Event) -> None:

@@ -15,7 +15,7 @@ import pytest
 from bench_fixture import HERE, answer, small_suite, spec_for
 from scripted_server import ScriptedServer
 
-from atlas.bench import landlock, seal
+from atlas.bench import seal
 from atlas.bench.events import Event
 from atlas.bench.home import user_suite
 from atlas.bench.keys import HiddenTest, Key
@@ -28,6 +28,7 @@ from atlas.compare.rules import Rule
 from atlas.engine.choice import EngineChoice
 from atlas.errors import AtlasError, LLMError, UsageError
 from atlas.problem import Stdin, StdinProblem
+from atlas.sandbox.box import landlock
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ async def test_a_run_from_problems_to_table(atlas_home: Path, model: ScriptedSer
     seal.verify(files)
     about = found(files)
     assert about is not None
-    assert about.wall["kind"] == ("landlock" if landlock.abi() else "none")
+    assert about.wall["kind"] == ("landlock" if landlock.version() else "none")
     assert about.sandbox
     manifest = read(files)
     assert manifest.strategies["best"]["name"] == "best-of-n"

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from atlas.bench import landlock, wall
-from atlas.bench.wall import aliases, deny
+from atlas.bench import wall
+from atlas.bench.wall import aliases, deny, everything_but
+from atlas.sandbox.box import landlock
 
 needs_landlock = pytest.mark.skipif(
-    sys.platform != "linux" or landlock.abi() == 0, reason="this kernel has no Landlock"
+    sys.platform != "linux" or landlock.version() == 0, reason="this kernel has no Landlock"
 )
 
 PROBES = """
@@ -155,18 +156,18 @@ def test_no_alias_where_nothing_is_mounted_twice(store: Path):
 
 
 def test_without_landlock_it_says_so(store: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(wall.landlock, "abi", lambda: 0)
+    monkeypatch.setattr(wall.landlock, "version", lambda: 0)
     report = deny([store / "keys"])
     assert report.kind == "none"
     assert "not denied" in report.warnings[0]
 
 
 def test_the_allowed_hierarchies_leave_out_only_what_is_denied(store: Path):
-    allowed = set(landlock.everything_but([store / "keys"]))
+    allowed = set(everything_but([store / "keys"]))
     assert store / "free" in allowed
     assert store / "keys" not in allowed
     assert not any(path in (store / "keys").parents for path in allowed)
-    assert list(landlock.everything_but([])) == [Path("/")]
+    assert list(everything_but([])) == [Path("/")]
 
 
 def test_an_ancestor_that_cannot_be_listed_is_passed_through(store: Path, monkeypatch: pytest.MonkeyPatch):
@@ -177,7 +178,7 @@ def test_an_ancestor_that_cannot_be_listed_is_passed_through(store: Path, monkey
             raise PermissionError(13, "denied", str(path))
         return real(path)
 
-    monkeypatch.setattr(landlock.os, "scandir", scandir)
-    allowed = set(landlock.everything_but([store / "keys"]))
+    monkeypatch.setattr(wall.os, "scandir", scandir)
+    allowed = set(everything_but([store / "keys"]))
     assert store / "free" in allowed
     assert not any(path.parent == store.parent for path in allowed)

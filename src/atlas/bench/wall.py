@@ -14,12 +14,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from atlas.bench import landlock
 from atlas.errors import SandboxError
+from atlas.sandbox.box import kernel, landlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def deny(paths: Sequence[Path], *, holes: Sequence[Path] = ()) -> WallReport:
         SandboxError: other threads run (the wall wouldn't hold for them), a system call failed, or a denied
             file could still be opened.
     """
-    version = landlock.abi() if sys.platform == "linux" else 0
+    version = landlock.version() if sys.platform == "linux" else 0
     if version == 0:
         return WallReport(
             "none",
@@ -63,7 +63,7 @@ def deny(paths: Sequence[Path], *, holes: Sequence[Path] = ()) -> WallReport:
         f"{f} has other hard links; a copy of the keys may be in reach." for f in files if f.stat().st_nlink > 1
     ]
     try:
-        landlock.restrict([*landlock.everything_but([*denied, *_block_devices()]), *opened], version)
+        _restrict([*everything_but([*denied, *_block_devices()]), *opened])
     except OSError as error:
         raise SandboxError(f"The answer keys could not be denied to the solving process ({error}).") from error
     for file in files:
@@ -76,6 +76,44 @@ def deny(paths: Sequence[Path], *, holes: Sequence[Path] = ()) -> WallReport:
         tuple(map(str, opened)),
         tuple(warnings),
     )
+
+
+def _restrict(allowed: Iterable[Path]) -> None:
+    # Listing folders stays possible everywhere: imports need it on every ancestor, and a right to list an ancestor
+    # would cover everything beneath anyway.
+    ruleset = landlock.make_ruleset(((str(path), "all") for path in allowed), contents_only=True)
+    try:
+        kernel.no_new_privileges()
+        landlock.restrict_self(ruleset)
+    finally:
+        os.close(ruleset)
+
+
+def everything_but(denied: Iterable[Path]) -> Iterator[Path]:
+    """The hierarchies that together are the whole file system without ``denied`` (resolved, absolute paths).
+
+    An ancestor of a denied path is opened up: its other children are given, it itself isn't. So an entry
+    made in an ancestor later belongs to no hierarchy and is denied too.
+    """
+    targets = frozenset(denied)
+    ancestors = frozenset(parent for path in targets for parent in path.parents)
+    pending = [Path("/")] if Path("/") in ancestors else []
+    if not pending:
+        yield Path("/")
+    while pending:
+        opened = pending.pop()
+        try:
+            entries = list(os.scandir(opened))
+        except PermissionError:
+            # Not listable (a /home of mode 711): only the way down to what is denied can be followed.
+            pending += [path for path in ancestors if path.parent == opened and path != opened]
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if path in ancestors:
+                pending.append(path)
+            elif path not in targets and not entry.is_symlink():
+                yield path
 
 
 def aliases(path: Path) -> Iterator[Path]:

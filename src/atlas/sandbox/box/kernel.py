@@ -71,7 +71,8 @@ def unshare(flags: int) -> None:
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
     """mount(2)."""
-    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    paths = os.fsencode(source), os.fsencode(target)
+    result = _libc.mount(*paths, kind.encode(), ctypes.c_ulong(flags), data.encode())
     checked(f"mount on {target}", result)
 
 

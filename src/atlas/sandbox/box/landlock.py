@@ -1,28 +1,33 @@
 """Landlock: what a process may still do with files, for itself and its descendants (Linux 5.13; landlock(7)).
 
-Rules bind to the inodes that paths name when the ruleset is made.
+Rules bind to the inodes that paths name when the ruleset is made, and cover what is beneath them: no other spelling
+of a path (symlink, ``/proc/*/root``, rename) gains an access.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import stat
 from collections.abc import Iterable
 from typing import Literal
 
 from atlas.sandbox.box import kernel
 
-Access = Literal["read", "list", "write"]
+Access = Literal["read", "list", "write", "all"]
+"""``write`` is what a scratch folder needs, ``all`` everything but making device nodes."""
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_QUERY = 1
 _PATH_BENEATH = 1
 
+_EXECUTE = 1 << 0
 _WRITE_FILE = 1 << 1
 _READ_FILE = 1 << 2
 _READ_DIR = 1 << 3
-_OF_FILES = _WRITE_FILE | _READ_FILE | 1 << 0 | 1 << 14 | 1 << 15
-"""Rights that a rule on a plain file may carry: execute, write, read, truncate, ioctl."""
+_MAKE_DEVICES = 1 << 6 | 1 << 11
+_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
+"""Rights that a rule on a plain file may carry; the last two are truncate and ioctl."""
 
 # How many file rights each version of the interface knows (execute, write, read, ..., refer, truncate,
 # ioctl).
@@ -43,30 +48,40 @@ def _handled(abi: int) -> int:
     return (1 << _RIGHTS.get(abi, 16)) - 1
 
 
-def _rights(abi: int, access: Access) -> int:
-    if access == "read":
-        return _READ_FILE | _READ_DIR
-    if access == "list":
-        return _READ_DIR
-    # Everything a scratch folder needs: all rights but execute and making devices (bits 6 and 11).
-    return _handled(abi) & ~(1 << 0 | 1 << 6 | 1 << 11)
+def _rights(handled: int, access: Access) -> int:
+    match access:
+        case "read":
+            return _READ_FILE | _READ_DIR
+        case "list":
+            return _READ_DIR
+        case "write":
+            return handled & ~(_EXECUTE | _MAKE_DEVICES)
+        case "all":
+            return handled & ~_MAKE_DEVICES
 
 
-def make_ruleset(rules: Iterable[tuple[str, Access]]) -> int:
+def make_ruleset(rules: Iterable[tuple[str, Access]], *, contents_only: bool = False) -> int:
     """Return the descriptor of a ruleset that denies all but ``rules``: paths with what may be done at and
     below them.
 
-    Paths that do not exist are left out: nothing is there to allow.
+    Paths that do not exist are left out: nothing is there to allow. With ``contents_only`` folders may be listed
+    everywhere, and neither network nor signals are restricted.
 
     Raises:
-        OSError: the kernel has no Landlock.
+        OSError: the kernel has no Landlock, or refuses a rule; the message names it.
     """
     abi = version()
-    attributes = (ctypes.c_uint64 * 3)(_handled(abi), _BOTH_NET if abi >= 4 else 0, _BOTH_SCOPES if abi >= 6 else 0)
+    handled = _handled(abi) & ~(_READ_DIR if contents_only else 0)
+    net, scopes = (0, 0) if contents_only else (_BOTH_NET, _BOTH_SCOPES)
+    attributes = (ctypes.c_uint64 * 3)(handled, net if abi >= 4 else 0, scopes if abi >= 6 else 0)
     size = 8 if abi < 4 else 16 if abi < 6 else 24
     ruleset = kernel.syscall("landlock_create_ruleset", _CREATE_RULESET, ctypes.byref(attributes), size, 0)
-    for path, access in rules:
-        _add(ruleset, path, _rights(abi, access))
+    try:
+        for path, access in rules:
+            _add(ruleset, path, _rights(handled, access))
+    except BaseException:
+        os.close(ruleset)
+        raise
     return ruleset
 
 
@@ -76,10 +91,10 @@ def _add(ruleset: int, path: str, rights: int) -> None:
     except FileNotFoundError:
         return
     try:
-        if not os.path.isdir(path):
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
             rights &= _OF_FILES
         rule = rights.to_bytes(8, "little") + fd.to_bytes(4, "little")
-        kernel.syscall("landlock_add_rule", _ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
+        kernel.syscall(f"landlock_add_rule({path})", _ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
     finally:
         os.close(fd)
 
