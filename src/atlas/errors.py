@@ -3,7 +3,7 @@
     AtlasError
     ├── UsageError          the input is unusable; the CLI prints one sentence and exits with status 2
     ├── EngineError         the local inference engine could not start, load a model, or stay up
-    ├── LLMError            a request to a model server failed (subclasses in ``atlas.llm.client``)
+    ├── LLMError            a request to a model server failed (subclasses in ``atlas.llm.errors``)
     ├── SandboxError        the sandbox itself failed; never a verdict about a program
     └── ReplayError         a replay asked for something that is not on its tape
 

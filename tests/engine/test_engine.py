@@ -14,7 +14,7 @@ import pytest
 
 from atlas.engine import Engine, start
 from atlas.errors import EngineError, UsageError
-from atlas.llm.client import ContextExceeded
+from atlas.llm.errors import ContextExceeded
 from atlas.llm.types import Message, Reply, Request, Sampling
 
 HELLO = (Message("user", "hello there, the inner world"),)

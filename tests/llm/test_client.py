@@ -7,15 +7,14 @@ import pytest
 from scripted_server import Failure, ScriptedServer
 
 from atlas.errors import EngineError, LLMError, UsageError
-from atlas.llm.client import (
+from atlas.llm.client import OpenAIClient, attach
+from atlas.llm.errors import (
     AuthenticationFailed,
     BadReply,
     ContextExceeded,
-    OpenAIClient,
     RequestRejected,
     ServerFailed,
     ServerUnreachable,
-    attach,
 )
 from atlas.llm.types import Message, Reply, Request, Sampling
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from atlas.engine.choice import EngineChoice
 from atlas.errors import UsageError
-from atlas.llm.types import Sampling
+from atlas.llm.types import RECOMMENDED, Sampling
 
 _ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,63}\Z")
 _SETTING = re.compile(r"([a-z_]+)=(\S+)\Z")
@@ -47,7 +47,7 @@ class RunSpec:
     seeds: tuple[int, ...] = (0,)
     engine: EngineChoice = field(default_factory=EngineChoice)
     limit: int | None = None
-    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0.8, top_p=0.95))
+    sampling: Sampling = RECOMMENDED
     max_tokens: int = 1024
     concurrency: int = 0
     workers: int | None = None

@@ -12,9 +12,8 @@ from atlas.engine.nano import recommended
 from atlas.engine.running import Engine, Server, start
 from atlas.engine.supervisor import Progress
 from atlas.errors import UsageError
-from atlas.llm.types import Client, Sampling
+from atlas.llm.types import RECOMMENDED, Client, Sampling
 
-DEFAULT_SAMPLING = Sampling(temperature=0.8, top_p=0.95)
 DEFAULT_MAX_TOKENS = 2048
 
 
@@ -38,7 +37,7 @@ class EngineChoice:
     def sampling(self) -> Sampling:
         """What the model's makers recommend, where they are us; else a common default."""
         if self.kind != "shipped":
-            return DEFAULT_SAMPLING
+            return RECOMMENDED
         advice = recommended()
         return Sampling(temperature=advice.temperature, top_p=advice.top_p)
 

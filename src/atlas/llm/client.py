@@ -1,12 +1,6 @@
 """The client for every OpenAI-compatible server, the embedded engine included.
 
-    LLMError (atlas.errors)
-    ├── ServerUnreachable      no connection, a lost connection, or no answer in time
-    ├── AuthenticationFailed   the server wants an API key, or another one
-    ├── RequestRejected        the server refuses this request; sending it again is no use
-    ├── ContextExceeded        the prompt does not fit into the model's context; nothing was cut
-    ├── ServerFailed           the server's own failure, or too busy after several tries
-    └── BadReply               what came back is not a chat completion
+Its errors are those of ``atlas.llm.errors``.
 
 What is sent again: a request that met 429 or 503, after a pause; and, where a ``recover`` hook stands behind
 the server (an engine that can be restarted), a request whose connection was lost. All else fails at once.
@@ -20,30 +14,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from atlas.gather import gather
-from atlas.llm.errors import (
-    AuthenticationFailed,
-    BadReply,
-    ContextExceeded,
-    RequestRejected,
-    ServerFailed,
-    ServerUnreachable,
-)
+from atlas.llm.errors import ContextExceeded
 from atlas.llm.exchange import Discarded, exchange
 from atlas.llm.probe import probe
 from atlas.llm.transport import Busy, ConnectionLost, Transport
 from atlas.llm.types import Capabilities, Reply, Request
 from atlas.llm.wire import merged
-
-__all__ = [
-    "AuthenticationFailed",
-    "BadReply",
-    "ContextExceeded",
-    "OpenAIClient",
-    "RequestRejected",
-    "ServerFailed",
-    "ServerUnreachable",
-    "attach",
-]
 
 Recover = Callable[[], Awaitable[str]]
 """Brings the server back (or finds it well) and returns its URL; raises ``EngineError`` when it gives up."""
@@ -94,7 +70,7 @@ class OpenAIClient:
         connections, upon which servers stop generating.
 
         Raises:
-            LLMError: one of this module's errors.
+            LLMError: one of ``atlas.llm.errors``.
             EngineError: the engine behind ``recover`` could not be brought back.
         """
         start = time.monotonic()

@@ -26,6 +26,10 @@ class Sampling:
     min_p: float = 0.0
 
 
+RECOMMENDED = Sampling(temperature=0.8, top_p=0.95)
+"""For models whose makers don't say otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """``n`` completions of one chat prompt, at most ``max_tokens`` generated tokens each."""

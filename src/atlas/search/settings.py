@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from atlas.llm.types import Client, Sampling
+from atlas.llm.types import RECOMMENDED, Client, Sampling
 from atlas.problem import Input
 from atlas.sandbox.types import Limits, Observation, Program
 from atlas.store.tape import Tape
-
-RECOMMENDED = Sampling(temperature=0.8, top_p=0.95)
-"""For models that don't say otherwise."""
 
 
 class Runner(Protocol):
