@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import socket
-import sys
 from typing import Any
 
 from atlas.sandbox.box import kernel, layout, wire, zygote
@@ -104,7 +103,3 @@ class _Nursery:
         os.close(fd)
         os.waitpid(pid, 0)
         self.zygotes = {key: value for key, value in self.zygotes.items() if value != pid}
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -32,6 +32,8 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
     own.
     """
     try:
+        if not kernel.SUPPORTED:
+            raise OSError(f"system calls are known for x86-64 and aarch64 only, not for {os.uname().machine}")
         base = _address_space()
         uid = _private_uid(number) if os.geteuid() == 0 else None
         if tier == "landlock":
