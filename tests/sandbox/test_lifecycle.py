@@ -144,6 +144,8 @@ async def test_descriptors_do_not_pile_up(sandbox):
     for _ in range(20):
         await sandbox.run(IDENTITY, [Call((0,))] * 2, fresh=True)
         await sandbox.run(Program("while True: print(1)"), [], LONG)
+        with pytest.raises(ValueError, match="plain data"):
+            await sandbox.run(IDENTITY, [Call((object(),))])
     assert len(os.listdir("/proc/self/fd")) == before
     assert [len(os.listdir(f"/proc/{p}/fd")) for p in (nursery_of(sandbox), *killable(sandbox))] == nursery
 

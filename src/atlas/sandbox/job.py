@@ -73,17 +73,18 @@ class Files:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self._stack = ExitStack()
-        self.stdin, self.stdout, self.stderr, self.request, self.result = (
-            self._open(name) for name in ("stdin", "stdout", "stderr", "request", "result")
-        )
-        self._fill(self.request, job.request())
-        self._fill(self.stdin, job.stdin())
+        with ExitStack() as stack:  # closes what is open if the job cannot be written down
 
-    def _open(self, name: str) -> int:
-        fd = os.memfd_create(name, os.MFD_CLOEXEC)
-        self._stack.callback(os.close, fd)
-        return fd
+            def made(name: str) -> int:
+                fd = os.memfd_create(name, os.MFD_CLOEXEC)
+                stack.callback(os.close, fd)
+                return fd
+
+            self.stdin, self.stdout, self.stderr = made("stdin"), made("stdout"), made("stderr")
+            self.request, self.result = made("request"), made("result")
+            self._fill(self.request, job.request())
+            self._fill(self.stdin, job.stdin())
+            self._stack = stack.pop_all()
 
     @staticmethod
     def _fill(fd: int, data: bytes) -> None:

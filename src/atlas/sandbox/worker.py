@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -133,8 +134,7 @@ async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = Non
     Raises:
         WorkerLost: the zygote is gone, or could not confine the process.
     """
-    files = Files(job)
-    try:
+    with closing(Files(job)) as files:
         fds = files.descriptors()
         if channel is not None:
             fds.append(channel.fileno())
@@ -148,8 +148,6 @@ async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = Non
             zygote.close()
             raise WorkerLost(outcome.setup_error)
         return observe(files, outcome)
-    finally:
-        files.close()
 
 
 def _verdict(checked: Observation, program: Observation) -> Observation:
