@@ -21,7 +21,7 @@ from atlas.bench.home import user_suite
 from atlas.bench.keys import HiddenTest, Key
 from atlas.bench.manifest import found, read
 from atlas.bench.report import html, table
-from atlas.bench.run import RunResult, resume, run
+from atlas.bench.run import RunResult, alone_with, resume, run
 from atlas.bench.spec import Arm, RunFiles
 from atlas.bench.suites.install import install
 from atlas.compare.rules import Rule
@@ -199,6 +199,14 @@ async def test_a_problem_that_says_nothing_is_one_sentence(atlas_home: Path, mod
     install(user_suite("mute"), [(problem, key)], version="1", source="test", licence="Apache-2.0")
     with pytest.raises(UsageError, match="mute/0 has an empty statement"):
         await run(replace(spec_for(model.url), suite="mute"), drop)
+
+
+async def test_two_processes_never_work_on_one_run(atlas_home: Path, model: ScriptedServer):
+    small_suite()
+    result = await run(spec_for(model.url, Arm("single", "single"), limit=1), drop)
+    with alone_with(RunFiles.at(result.root)), pytest.raises(UsageError, match="Another process works on"):
+        await resume(result.root, drop)
+    assert (await resume(result.root, drop)).summary == result.summary
 
 
 async def test_a_changed_submission_is_not_graded(atlas_home: Path, model: ScriptedServer):

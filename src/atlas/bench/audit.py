@@ -25,7 +25,7 @@ from atlas.bench.job import Job
 from atlas.bench.jsonl import read_lines, read_models, write_atomically
 from atlas.bench.manifest import Manifest
 from atlas.bench.records import Divergence
-from atlas.bench.run import absolute, solve_in_child
+from atlas.bench.run import absolute, alone_with, solve_in_child
 from atlas.bench.spec import RunFiles
 from atlas.errors import AtlasError, UsageError
 from atlas.store.tape import canonical
@@ -65,7 +65,7 @@ async def audit(root: Path, on_event: OnEvent) -> AuditReport:
     """Audit the sealed run in ``root`` and write ``audit.json`` there.
 
     Raises:
-        UsageError: ``root`` holds no sealed run, or its suite is gone or changed.
+        UsageError: ``root`` holds no sealed run, another process works on it, or its suite is gone or changed.
         AtlasError: the replay could not be carried out.
     """
     files = RunFiles.at(absolute(root))
@@ -78,12 +78,13 @@ async def audit(root: Path, on_event: OnEvent) -> AuditReport:
     except AtlasError as error:
         findings.append(Finding(str(error)))
     work = files.root / "audit"
-    shutil.rmtree(work, ignore_errors=True)
-    try:
-        method = await _replay(files, manifest, work, on_event)
-        compared = _compare(files, RunFiles(files.root, work), manifest)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with alone_with(files):
+        try:
+            shutil.rmtree(work, ignore_errors=True)
+            method = await _replay(files, manifest, work, on_event)
+            compared = _compare(files, RunFiles(files.root, work), manifest)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     warnings = _warnings(files, manifest)
     if compared.lost:
         warnings += (f"{compared.lost} problems were lost to the model server: nothing was handed over for them.",)

@@ -6,10 +6,12 @@ opens the keys and writes verdicts; the summary is computed from both.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,10 +62,25 @@ async def resume(root: Path, on_event: OnEvent, *, api_key: str | None = None) -
     """Finish an interrupted run; a finished one is only summed up again.
 
     Raises:
-        UsageError: ``root`` holds no run, or its suite or model changed since.
+        UsageError: ``root`` holds no run, another process works on it, or its suite or model changed since.
         AtlasError: a step failed.
     """
     return await _finish(root, on_event, api_key)
+
+
+@contextmanager
+def alone_with(files: RunFiles) -> Generator[None]:
+    """Keep other processes from working on the same run: a tape has one writer. The lock ends with this process.
+
+    Raises:
+        UsageError: another process works on it.
+    """
+    with files.manifest.open("r+b") as manifest:
+        try:
+            fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"Another process works on the run in {files.root}: wait until it is done.") from None
+        yield
 
 
 def _create(manifest: Manifest, parent: Path) -> Path:
@@ -79,9 +96,14 @@ def _create(manifest: Manifest, parent: Path) -> Path:
 
 
 async def _finish(root: Path, on_event: OnEvent, api_key: str | None) -> RunResult:
-    root = absolute(root)
-    files = RunFiles.at(root)
+    files = RunFiles.at(absolute(root))
     manifest = manifests.read(files)
+    with alone_with(files):
+        return await _steps(files, manifest, on_event, api_key)
+
+
+async def _steps(files: RunFiles, manifest: Manifest, on_event: OnEvent, api_key: str | None) -> RunResult:
+    root = files.root
     paths = find_suite(manifest.suite.name)
     if store.describe(paths.problems).problems_sha256 != manifest.suite.digest:
         raise UsageError(f"The suite {manifest.suite.name!r} changed since this run began; start a new run.")
