@@ -4,7 +4,8 @@ What it covers: every way for this process, its later threads and its later chil
 link, move or execute a file of a key store: by path, symlink, ``/proc/self/root``, another mount of the
 same file system, a block device; and through other processes, since a process behind it may not look into
 one that isn't (``/proc/<pid>/root``, ``/proc/<pid>/fd``, ptrace). What it does not cover: a copy of the
-keys that the user keeps elsewhere (hard links are noticed and noted), and files that were open before.
+keys that the user keeps elsewhere (hard links are noticed and noted), files that were open before, and services that
+read files for whoever asks them over a socket (a container's daemon).
 
 Processes that must mount (the sandbox's nursery) are started before the wall goes up.
 """
