@@ -96,7 +96,20 @@ def test_nested_annotations() -> None:
 
 
 @pytest.mark.parametrize(
-    "annotation", ["", "Any", "T", "Callable[[int], int]", "list[", "x y", "int | Any", "0", "(" * 999]
+    "annotation",
+    [
+        "",
+        "Any",
+        "T",
+        "Callable[[int], int]",
+        "list[",
+        "x y",
+        "int | Any",
+        "0",
+        "(" * 999,
+        "set[list[int]]",
+        "dict[set[int], int]",
+    ],
 )
 def test_what_says_too_little_makes_nothing(annotation: str) -> None:
     assert maker(annotation) is None

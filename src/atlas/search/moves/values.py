@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 Maker: TypeAlias = Callable[[random.Random], Any]
 
 _LONGEST = 40
+_TRIED = 20
 
 
 def mutated(value: Any, rng: random.Random) -> Any:  # noqa: PLR0911  (a case a type)
@@ -107,9 +108,13 @@ def _mutated_dict(items: dict[Any, Any], rng: random.Random) -> dict[Any, Any]:
 def maker(annotation: str) -> Maker | None:
     """A maker of values for an annotation such as ``dict[str, list[int]]``; None where it says too little."""
     try:
-        return _maker(ast.parse(annotation, mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        made = _maker(ast.parse(annotation, mode="eval").body)
+        if made is not None:
+            for seed in range(_TRIED):
+                made(random.Random(seed))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
+        return None  # no Python, or a type that has no values, such as set[list[int]]
+    return made
 
 
 def _maker(node: ast.expr) -> Maker | None:
