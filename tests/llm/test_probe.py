@@ -6,7 +6,8 @@ import pytest
 from scripted_server import ScriptedServer
 
 from atlas.errors import UsageError
-from atlas.llm.client import AuthenticationFailed, BadReply, RequestRejected, attach
+from atlas.llm.client import attach
+from atlas.llm.errors import AuthenticationFailed, BadReply, RequestRejected
 from atlas.llm.types import Capabilities
 
 
