@@ -42,8 +42,9 @@ def main() -> None:
     ids, lengths, prompts = array("H"), array("H"), array("H")
     started = shown = time.monotonic()
     with Pool(args.workers) as pool:
-        work = ((str(args.tokenizer), args.seed, n) for n in range(10**9))
-        for samples in pool.imap(chunk, iter_bounded(work, args.tokens)):
+        # Enough even at 100 tokens a sample: imap runs ahead of what is taken, and must not do so for ever.
+        chunks = range(args.tokens // (100 * CHUNK) + 2)
+        for samples in pool.imap(chunk, ((str(args.tokenizer), args.seed, n) for n in chunks)):
             for sample_ids, prompt in samples:
                 ids.extend(sample_ids)
                 lengths.append(len(sample_ids))
@@ -56,11 +57,6 @@ def main() -> None:
         pool.terminate()
     np.savez(args.out, ids=np.array(ids), lengths=np.array(lengths), prompts=np.array(prompts))
     print(f"{len(ids)} tokens in {len(lengths)} samples: {args.out}")
-
-
-def iter_bounded(work, tokens: int):  # type: ignore[no-untyped-def]
-    """Enough chunks for ``tokens`` even at 100 tokens a sample; imap would run ahead for ever otherwise."""
-    return (item for item, _ in zip(work, range(tokens // (100 * CHUNK) + 2), strict=False))
 
 
 if __name__ == "__main__":

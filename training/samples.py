@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from atlas.bench.world.kinds import Bounds
-from atlas.bench.world.pipeline import Pipeline, draw
+from atlas.bench.world.pipeline import Pipeline, draw, held_out
 from atlas.bench.world.primitive import Step
 from atlas.bench.world.program import Style, program
 from atlas.bench.world.steps import all_steps
@@ -190,4 +190,5 @@ def _mutant(pipeline: Pipeline, rng: Random) -> Pipeline | None:
     kinds_fit = all(a.primitive.target is b.primitive.source for a, b in itertools.pairwise(steps))
     mutant = Pipeline(tuple(steps))
     fits = kinds_fit and mutant.source is pipeline.source and mutant.target is pipeline.target
-    return mutant if fits else None
+    # Not even a wrong program in a prompt may be of a held-out composition.
+    return mutant if fits and not held_out(mutant.names) else None

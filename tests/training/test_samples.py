@@ -35,6 +35,15 @@ def test_no_training_sample_is_of_a_held_out_composition(monkeypatch: pytest.Mon
     assert not any(pipelines.held_out(p.names) for p in drawn)
 
 
+def test_no_wrong_program_in_a_repair_prompt_is_of_a_held_out_composition() -> None:
+    rng, mutants = Random(6), 0
+    while mutants < 200:
+        mutant = samples._mutant(pipelines.draw(rng, rng.randint(2, 4), want_held_out=False), rng)
+        if mutant is not None:
+            mutants += 1
+            assert not pipelines.held_out(mutant.names)
+
+
 def test_replies_to_expected_outputs_are_true() -> None:
     rng, checked = Random(8), 0
     while checked < 40:

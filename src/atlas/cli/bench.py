@@ -53,7 +53,7 @@ def import_(benchmark: str, data: Path, name: str | None, as_json: bool) -> None
 @click.option("--name", help="Name of the suite; smallworld-sSEED by default.")
 @_JSON
 def make(seed: int, problems: int, name: str | None, as_json: bool) -> None:
-    """Make a suite of the shipped model's world: compositions that training never saw."""
+    """Make a suite of the shipped model's world: compositions that no training sample asked for."""
     from atlas.bench.home import user_suite  # noqa: PLC0415
     from atlas.bench.suites import smallworld  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ from atlas.cli.options import NewFile
 _ARMS = ("single", "sampled", "best-of-n", "full")
 _INTRO = """\
 ATLAS demo: a {millions:.1f}-million-parameter model that ships with the package, running under llama.cpp on this
-machine, solves {problems} problems made of steps in combinations that it was never trained on.
+machine, solves {problems} problems made of steps in combinations that no training sample asked for.
 
   single      one greedy program, the baseline
   sampled     one program drawn with the recommended sampling

@@ -2,5 +2,5 @@
 
 It is the world that the shipped model was trained on and that the shipped suite is drawn from. A *composition*
 is the sequence of a pipeline's step names. One fifth of all compositions is held out by a hash of that sequence:
-training never sees them, and the suite's maker draws from nothing else.
+no training sample asks for one, and the suite's maker draws from nothing else.
 """
