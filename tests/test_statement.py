@@ -30,6 +30,22 @@ def test_signature_on_one_line_with_the_statement() -> None:
     assert problem.signature.returns == "str"
 
 
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "def flip(s: str, n: int = (1 + 2)) -> str:",
+        "def flip(\n    s: str,\n    n: int = 3,\n) -> str:",
+        "`def flip(s: str, n: int) -> str`",
+    ],
+)
+def test_signatures_with_brackets_and_line_breaks(signature: str) -> None:
+    problem = read_statement(f"Reverse the text n times.\n{signature}\nflip('ab', 1) == 'ba'")
+    assert isinstance(problem, FunctionProblem)
+    assert str(problem.signature) == "def flip(s: str, n: int) -> str:"
+    assert problem.statement.startswith("Reverse the text n times.")
+    assert [e.output for e in problem.examples] == ["ba"]
+
+
 def test_program_with_sample_blocks() -> None:
     problem = read_statement("Print the sum.\nExample:\nInput:\n1 2\nOutput:\n3\n\nInput:\n4 4\nOutput:\n8")
     assert isinstance(problem, StdinProblem)
@@ -54,6 +70,7 @@ def test_lines_that_only_look_like_examples_stay_in_the_statement() -> None:
         ("def f(*xs):\nSum them.", "positional"),
         ("def f(x: ][) -> int: do it", "cannot be read"),
         ("def f(x: int) -> int:", "says nothing"),
+        ("Sum them: def f(xs, (", "do not close"),
     ],
 )
 def test_unusable_statements_are_one_sentence(text: str, says: str) -> None:

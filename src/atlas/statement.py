@@ -16,7 +16,9 @@ from atlas.problem import Call, Example, FunctionProblem, Parameter, Problem, Si
 
 MAX_CHARACTERS: Final = 100_000
 
-_DEF = re.compile(r"(?:^|(?<=\s)|(?<=`))def\s+\w+\s*\([^()\n]*\)(?:\s*->\s*[^:\n`]+)?\s*:?")
+_DEF = re.compile(r"(?:^|(?<=\s)|(?<=`))def\s+\w+\s*\(")
+_RETURNS = re.compile(r"(?:\s*->\s*[^:\n`]+)?[ \t]*:?")
+_LONGEST_SIGNATURE = 2_000
 _LABEL = re.compile(r"^\s*(?:function )?signature\s*:?\s*$", re.IGNORECASE | re.MULTILINE)
 _HEADING = re.compile(r"^\s*(?:some )?examples?(?: cases?)?\s*:?\s*$", re.IGNORECASE)
 _LEAD = re.compile(r"^\s*(?:[-*]\s+|>>>\s*|assert\s+)?`?")
@@ -32,23 +34,37 @@ def read_statement(text: str, *, id: str = "problem") -> Problem:
     """The problem that ``text`` states.
 
     Raises:
-        UsageError: it is empty, far too long, or its signature cannot be read.
+        UsageError: it is empty, far too long, or its signature cannot be read or does not close.
     """
     text = text.strip()
     if not text:
         raise UsageError("The statement is empty: say what the program should do.")
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"The statement has {len(text)} characters; at most {MAX_CHARACTERS} are taken.")
-    found = _DEF.search(text)
-    if found is None:
+    place = _find_signature(text)
+    if place is None:
         return _stdin(text, id)
-    signature = read_signature(found.group())
-    before = re.sub(r"signature:\s*$", "", text[: found.start()], flags=re.IGNORECASE)
-    text = _LABEL.sub("", before + text[found.end() :])
+    signature = read_signature(text[place])
+    before = re.sub(r"signature:\s*$", "", text[: place.start], flags=re.IGNORECASE)
+    text = _LABEL.sub("", before + text[place.stop :])
     statement, examples = _take_examples(text, signature.name)
     if not statement:
         raise UsageError("The statement has a signature but says nothing: say what the function should do.")
     return FunctionProblem(id, statement, signature, tuple(examples))
+
+
+def _find_signature(text: str) -> slice | None:
+    """Where the first ``def`` line stands, from ``def`` to its colon; parameters may have brackets and line breaks."""
+    found = _DEF.search(text)
+    if found is None:
+        return None
+    depth = 0
+    for at in range(found.end() - 1, min(len(text), found.start() + _LONGEST_SIGNATURE)):
+        depth += (text[at] in "([{") - (text[at] in ")]}")
+        if depth == 0:
+            rest = _RETURNS.match(text, at + 1)
+            return slice(found.start(), rest.end() if rest else at + 1)
+    raise UsageError(f"The signature's brackets do not close: {text[found.start() :][:100]}")
 
 
 def read_signature(source: str) -> Signature:
