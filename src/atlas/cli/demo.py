@@ -27,7 +27,7 @@ The answer keys are denied to the solving process by the operating system; a gra
 
 
 @click.command(epilog="Example: atlas demo --problems 20")
-@click.option("--problems", type=click.IntRange(1, 260), default=60, show_default=True, help="How many to solve.")
+@click.option("--problems", type=click.IntRange(1, 260), default=40, show_default=True, help="How many to solve.")
 @click.option("--html", type=NewFile(), help="Write the report to this file, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 def demo(problems: int, html: Path | None, as_json: bool) -> None:
