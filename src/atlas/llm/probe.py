@@ -37,7 +37,6 @@ _NOTES = {
     "top_k": "The server refuses top_k and min_p: they are not sent.",
     "streaming": "The server does not stream: tokens of cancelled requests cannot be counted.",
     "logprobs": "The server gives no log-probabilities: nothing will rest on them.",
-    "json_schema": "The server does not hold replies to a JSON schema: replies are parsed as text.",
 }
 
 
