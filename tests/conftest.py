@@ -1,4 +1,4 @@
-"""For all tests: Ctrl-C means the same wherever the tests are started from."""
+"""For all tests: Ctrl-C and a hang-up mean the same wherever the tests are started from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import signal
 
 
 def pytest_configure() -> None:
-    # A job in the background of a script is started with SIGINT ignored, and its children inherit that. The tests
-    # that interrupt a child would wait for ever.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A job in the background of a script is started with SIGINT ignored, one under nohup with SIGHUP, and children
+    # inherit that. The tests that send these signals to a child would wait for ever.
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
