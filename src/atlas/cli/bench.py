@@ -216,13 +216,14 @@ def _root(run_id: str) -> Path:
 def _finish(start: Callable[[OnEvent], Coroutine[Any, Any, RunResult]], html: Path | None, as_json: bool) -> None:
     from atlas.cli.watch_run import watching_run  # noqa: PLC0415
 
-    with watching_run(quiet=as_json) as watch:
-        try:
+    watch = None
+    try:
+        with watching_run(quiet=as_json) as watch:
             result = asyncio.run(start(watch))
-        except KeyboardInterrupt:
-            if watch.root:
-                click.echo(f"atlas: stopped; `atlas bench resume {watch.root}` goes on from here", err=True)
-            raise
+    except KeyboardInterrupt:  # said after the bars are gone, or they would be drawn over it
+        if watch and watch.root:
+            click.echo(f"atlas: stopped; `atlas bench resume {watch.root}` goes on from here", err=True)
+        raise
     report(result, html, as_json=as_json)
 
 

@@ -47,7 +47,11 @@ class _Ask:
 @click.argument("statement", metavar="STATEMENT|FILE|-")
 @model_options
 @click.option("--strategy", default="full", show_default=True, help="single, sampled, best-of-n or full.")
-@click.option("--deadline", type=Duration(), help="Hand over the best so far after this long, such as 60s.")
+@click.option(
+    "--deadline",
+    type=Duration(),
+    help="Hand over the best so far this long after the model is ready, such as 60s.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Keep program, answer and tape here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")

@@ -20,6 +20,8 @@ def solution(session: Session) -> Solution:
         nothing = reasons or ("no candidate was proposed",)
         return Solution(pool.problem.id, None, 0.0, (), session.usage, reasons=nothing)
     winner = pool.members[best].candidate
+    if any(pool.passes(best, e.input, e.output) is False for e in pool.examples):
+        reasons = ("the program fails an example of the statement: it is only the best that was found", *reasons)
     return Solution(
         problem_id=pool.problem.id,
         code=winner.program.code,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from atlas.errors import UsageError
-from atlas.problem import FunctionProblem, Problem
+from atlas.problem import FunctionProblem, Problem, Signature
 from atlas.sandbox.types import Program
 
 
@@ -36,6 +37,23 @@ def assemble(problem: Problem, code: str) -> Program:
     future, rest = _split_future(code)
     parts = [part.strip("\n") for part in (future, missing, rest) if part.strip()]
     return Program("\n\n".join(parts) + "\n", entry_of(problem))
+
+
+def under_name(code: str, signature: Signature) -> str | None:
+    """``code`` (it parses) with its only function under the asked name; None where it is not plainly that function.
+
+    Small models write the right body under another name. Only one function at the top level, with as many
+    parameters as asked for, is taken.
+    """
+    functions = [node for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)]
+    if len(functions) != 1:
+        return None
+    args, own = functions[0].args, functions[0].name
+    if len(args.posonlyargs) + len(args.args) != len(signature.parameters) or args.kwonlyargs:
+        return None
+    if any(isinstance(node, ast.Name) and node.id == own for node in ast.walk(ast.parse(code))):
+        return f"{code.rstrip()}\n\n{signature.name} = {own}\n"  # it calls itself: both names are needed
+    return re.sub(rf"\bdef\s+{own}\b", f"def {signature.name}", code, count=1)
 
 
 def normal_form(code: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from atlas.llm.parse import extract_program
 from atlas.llm.types import Completion, Reply
-from atlas.search.assemble import assemble, entry_of
+from atlas.problem import FunctionProblem, Problem
+from atlas.search.assemble import assemble, entry_of, under_name
 from atlas.search.pool import Additions, Candidate
 from atlas.search.session import Session
 
@@ -20,6 +21,8 @@ def read_programs(
     reasons: list[str] = []
     for id, completion in zip(ids, reply.completions, strict=False):
         code = extract_program(completion.text, entry_of(problem))
+        if code is None and (code := _misnamed(problem, completion)) is not None:
+            reasons.append("a reply gave its function another name than asked; it was taken under the asked one")
         if code is None:
             reasons.append(_why(completion))
             continue
@@ -36,6 +39,14 @@ def merged(parts: Sequence[Additions]) -> Additions:
         tests=tuple(t for part in parts for t in part.tests),
         reasons=tuple(r for part in parts for r in part.reasons),
     )
+
+
+def _misnamed(problem: Problem, completion: Completion) -> str | None:
+    """The reply's only function under the asked name, if that is all that is wrong with it."""
+    if not isinstance(problem, FunctionProblem) or completion.finish != "stop":
+        return None
+    code = extract_program(completion.text, None)
+    return None if code is None else under_name(code, problem.signature)
 
 
 def _why(completion: Completion) -> str:
