@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -27,6 +27,20 @@ class Failure:
     input: Input
     got: str
     expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A program that failed, on what, and what was learned from it (empty if nothing was)."""
+
+    code: str
+    failure: Failure
+    lesson: str = ""
+
+
+View: TypeAlias = Literal["statement", "trace", "edges"]
+"""From where a wrong program is looked at (PR-CoT): against the statement, along the failing input, at its edges."""
+VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 
 @cache
@@ -82,9 +96,43 @@ def _about(problem: Problem) -> dict[str, Any]:
     }
 
 
-def draft(problem: Problem) -> tuple[Message, ...]:
-    """Ask for a whole program; reply: one fenced Python block."""
-    return _render("draft", **_about(problem))
+def _failures(problem: Problem, failures: Sequence[Failure]) -> list[dict[str, str]]:
+    name = _name(problem)
+    return [
+        {"input": call_text(name, f.input), "got": f.got.rstrip("\n"), "expected": f.expected.rstrip("\n")}
+        for f in failures
+    ]
+
+
+def draft(
+    problem: Problem, *, plan: str = "", hint: str = "", role: str = "", instruction: str = ""
+) -> tuple[Message, ...]:
+    """Ask for a whole program; reply: one fenced Python block.
+
+    ``plan`` and ``hint`` are shown after the problem, ``role`` opens the request, ``instruction`` stands at its end.
+    """
+    extra = {"plan": plan.strip(), "hint": hint.strip(), "role": role, "instruction": instruction}
+    return _render("draft", **_about(problem), **extra)
+
+
+def observations(problem: Problem) -> tuple[Message, ...]:
+    """Ask what matters for solving it; reply: a bulleted list."""
+    return _render("observations", **_about(problem))
+
+
+def plan(problem: Problem, observations: Sequence[str] = ()) -> tuple[Message, ...]:
+    """Ask for a plan that builds on ``observations``; reply: a numbered list of steps."""
+    return _render("plan", **_about(problem), observations=observations)
+
+
+def restate(problem: Problem) -> tuple[Message, ...]:
+    """Ask for the problem in other words; reply: plain text."""
+    return _render("restate", **_about(problem))
+
+
+def parts(problem: Problem) -> tuple[Message, ...]:
+    """Ask to split the problem up; reply: a bulleted list."""
+    return _render("parts", **_about(problem))
 
 
 def expected_outputs(problem: Problem, inputs: Sequence[Input]) -> tuple[Message, ...]:
@@ -105,11 +153,29 @@ def propose_inputs(problem: Problem, count: int) -> tuple[Message, ...]:
     return _render("propose_inputs", **_about(problem), count=count)
 
 
-def repair(problem: Problem, code: str, failures: Sequence[Failure]) -> tuple[Message, ...]:
-    """Ask for a corrected program given what failed; reply: one fenced Python block."""
-    name = _name(problem)
+def distinguish(problem: Problem, first: str, second: str, count: int) -> tuple[Message, ...]:
+    """Ask for ``count`` inputs that tell two programs apart; reply as for ``propose_inputs``."""
+    return _render("distinguish", **_about(problem), first=first.strip(), second=second.strip(), count=count)
+
+
+def analyse(problem: Problem, code: str, failure: Failure, view: View) -> tuple[Message, ...]:
+    """Ask from one point of view what is wrong with a program; reply: a sentence or two."""
+    failures = _failures(problem, [failure])
+    return _render("analyse", **_about(problem), code=code.strip(), failures=failures, view=view)
+
+
+def repair(
+    problem: Problem, code: str, failures: Sequence[Failure], analyses: Sequence[str] = ()
+) -> tuple[Message, ...]:
+    """Ask for a corrected program given what failed, and what is thought of it; reply: one fenced Python block."""
+    shown = _failures(problem, failures)
+    return _render("repair", **_about(problem), code=code.strip(), failures=shown, analyses=analyses)
+
+
+def refine(problem: Problem, attempts: Sequence[Attempt]) -> tuple[Message, ...]:
+    """Ask for a program that avoids what failed in ``attempts`` (oldest first); reply: one fenced Python block."""
     shown = [
-        {"input": call_text(name, f.input), "got": f.got.rstrip("\n"), "expected": f.expected.rstrip("\n")}
-        for f in failures
+        {"code": a.code.strip(), "failures": _failures(problem, [a.failure]), "lesson": a.lesson.strip()}
+        for a in attempts
     ]
-    return _render("repair", **_about(problem), code=code.strip(), failures=shown)
+    return _render("refine", **_about(problem), attempts=shown)
