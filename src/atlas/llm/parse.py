@@ -14,7 +14,10 @@ from typing import TypeVar
 
 from atlas.compare import codec
 from atlas.llm.fences import Block, answer, blocks
+from atlas.llm.lists import extract_list
 from atlas.problem import Call, Value
+
+__all__ = ["extract_asserts", "extract_blocks", "extract_calls", "extract_list", "extract_program"]
 
 _LONGEST_PROGRAM = 64 << 10
 _MOST_ITEMS = 256

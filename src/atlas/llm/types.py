@@ -31,8 +31,24 @@ RECOMMENDED = Sampling(temperature=0.8, top_p=0.95)
 
 
 @dataclass(frozen=True, slots=True)
+class Thinking:
+    """Budget forcing (Muennighoff et al. 2025, arXiv 2501.19393) of one completion's thought.
+
+    ``budget`` is the most tokens that it thinks; then the thought is closed and the answer asked for. ``extend`` is
+    how many times an end of thought that comes sooner is replaced by "Wait".
+    """
+
+    budget: int
+    extend: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """``n`` completions of one chat prompt, at most ``max_tokens`` generated tokens each."""
+    """``n`` completions of one chat prompt.
+
+    Each answer has at most ``max_tokens`` generated tokens; a thought has its own budget on top. Without
+    ``thinking``, thinking is off where the server lets it be switched; elsewhere ``max_tokens`` bounds both.
+    """
 
     messages: tuple[Message, ...]
     n: int = 1
@@ -40,6 +56,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    thinking: Thinking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,10 @@ class Capabilities:
     """Replies come token by token: a cancelled request's tokens are known, and its cost stops at once."""
     top_k: bool = False
     """``top_k`` and ``min_p`` are accepted."""
+    thinking: Literal["none", "tags", "reasoning_content"] = "none"
+    """How a thought comes: not at all, in ``<think>`` tags in the text, or in a field of its own."""
+    thinking_switch: bool = False
+    """Thinking can be turned on and off for a request."""
     notes: tuple[str, ...] = ()
     """What the server lacks and what is done instead, a sentence each."""
 

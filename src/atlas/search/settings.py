@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from atlas.llm.types import RECOMMENDED, Client, Sampling
+from atlas.llm.types import RECOMMENDED, Client, Sampling, Thinking
 from atlas.problem import Input
 from atlas.sandbox.types import Limits, Observation, Program
 from atlas.store.tape import Tape
@@ -45,13 +45,14 @@ class Tools:
 class Settings:
     """Numbers of a run that are part of every request, and so of its tape.
 
-    ``sampling`` is what the model's makers recommend, ``max_tokens`` bounds a completion. ``limits`` bound
-    one execution.
+    ``sampling`` is what the model's makers recommend, ``max_tokens`` bounds an answer, ``thinking`` its thought (None:
+    no thinking). ``limits`` bound one execution.
     """
 
     seed: int = 0
     sampling: Sampling = RECOMMENDED
     max_tokens: int = 1024
+    thinking: Thinking | None = None
     limits: Limits = field(default_factory=Limits)
 
 
