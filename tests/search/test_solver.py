@@ -15,9 +15,10 @@ from atlas.problem import Call, Example, FunctionProblem, Parameter, Problem, Si
 from atlas.sandbox import Limits, Observation, Sandbox, Status
 from atlas.search.moves import MOVES
 from atlas.search.progress import Event, Finished, Ranked
+from atlas.search.schedule import load
 from atlas.search.settings import Settings, Tools
-from atlas.search.solver import Solved, solve
-from atlas.search.strategy import Round, Step, Strategy, load
+from atlas.search.solver import RoundEnd, Solved, solve
+from atlas.search.strategy import Round, Step, Strategy
 from atlas.store.tape import Tape, canonical
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,6 +30,21 @@ def asserts(text: str) -> Any:
 
 def fixed(request: Request, choice: int) -> str:
     return block(TWICE)
+
+
+def searching(n: int = 8, tokens: int | None = None) -> Strategy:
+    """Drafts; while unsettled self-tests, then up to two rounds of repairs and more drafts."""
+    rounds = (
+        Round((Step("draft", {"n": n}), Step("inputs"))),
+        Round((Step("self_tests", {"inputs": 4, "samples": 4}),), unsettled=True, phase=3),
+        Round(
+            (Step("repair", {"parents": 2}), Step("draft", {"n": 4, "greedy": False})),
+            unsettled=True,
+            repeat=2,
+            phase=3,
+        ),
+    )
+    return Strategy("searching", rounds, max_generated_tokens=tokens)
 
 
 async def run(problem: Problem, strategy: Strategy, model: ScriptedModel, sandbox: Sandbox, **options: Any) -> Solved:
@@ -71,14 +87,14 @@ async def test_without_examples_the_agreement_decides(sandbox: Sandbox) -> None:
     assert solved.solution.confidence < 0.6
 
 
-async def test_full_stops_when_settled(sandbox: Sandbox) -> None:
+async def test_a_search_stops_when_settled(sandbox: Sandbox) -> None:
     model = ScriptedModel(fixed)
-    solved = await run(DOUBLE, load("full"), model, sandbox)
+    solved = await run(DOUBLE, searching(), model, sandbox)
     assert sum(r.n for r in model.requests) == 8
     assert solved.solution.confidence > 0.85
 
 
-async def test_full_asks_for_tests_and_repairs_what_fails(sandbox: Sandbox) -> None:
+async def test_a_search_asks_for_tests_and_repairs_what_fails(sandbox: Sandbox) -> None:
     shown: list[str] = []
 
     def repair(request: Request, choice: int) -> str:
@@ -87,7 +103,7 @@ async def test_full_asks_for_tests_and_repairs_what_fails(sandbox: Sandbox) -> N
 
     script = drafts([SQUARE], repair=repair, expected_outputs=asserts("assert double(7) == 14"))
     model = ScriptedModel(script)
-    solved = await run(DOUBLE, load("full"), model, sandbox)
+    solved = await run(DOUBLE, searching(), model, sandbox)
     assert solved.solution.candidate == "repair-2.0.0"
     assert "passes 2 of 2 examples" in solved.solution.evidence
     assert "double(5) gave 25 but 10 is expected." in shown[0]
@@ -125,7 +141,7 @@ async def test_replies_without_a_program_are_counted(sandbox: Sandbox) -> None:
 
 async def test_without_any_program_there_is_no_code_but_a_reason(sandbox: Sandbox) -> None:
     model = ScriptedModel(lambda request, choice: "no")
-    solved = await run(DOUBLE, load("full"), model, sandbox)
+    solved = await run(DOUBLE, searching(), model, sandbox)
     assert solved.solution.code is None
     assert solved.solution.confidence == 0.0
     assert solved.solution.reasons == ("a reply held no usable program (16 times)",)
@@ -193,9 +209,9 @@ async def test_a_replay_is_the_same_byte_for_byte_in_any_order_at_any_speed(sand
         path = tmp_path / f"{seed}.sqlite"
         model = ScriptedModel(script_of_everything(), delays=random.Random(seed))
         with Tape.open(path) as tape:
-            live = await solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, model, sandbox))
+            live = await solve(DOUBLE_BLIND, searching(n=6), Tools(tape, model, sandbox))
         with Tape.open(path, readonly=True) as tape:
-            again = await solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, mode="replay"))
+            again = await solve(DOUBLE_BLIND, searching(n=6), Tools(tape, mode="replay"))
         assert again.solution == live.solution
         assert [m.candidate for m in again.pool.members] == [m.candidate for m in live.pool.members]
         answers.append(canonical(again.solution.evidence) + repr(again.solution))
@@ -226,7 +242,7 @@ async def test_an_interrupted_solve_goes_on_where_it_was(sandbox: Sandbox, tmp_p
     path = tmp_path / "tape.sqlite"
     stuck = ScriptedModel(script_of_everything(), hang=lambda r: r.messages[-1].content.startswith("Work out"))
     with Tape.open(path) as tape:
-        task = asyncio.create_task(solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, stuck, sandbox)))
+        task = asyncio.create_task(solve(DOUBLE_BLIND, searching(n=6), Tools(tape, stuck, sandbox)))
         await stuck.hanging.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -234,9 +250,9 @@ async def test_an_interrupted_solve_goes_on_where_it_was(sandbox: Sandbox, tmp_p
     asked_before = len(stuck.requests)
     model = ScriptedModel(script_of_everything())
     with Tape.open(path) as tape:
-        resumed = await solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, model, sandbox))
-        whole = await run(DOUBLE_BLIND, load("full", n=6), ScriptedModel(script_of_everything()), sandbox)
-        replayed = await solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, mode="replay"))
+        resumed = await solve(DOUBLE_BLIND, searching(n=6), Tools(tape, model, sandbox))
+        whole = await run(DOUBLE_BLIND, searching(n=6), ScriptedModel(script_of_everything()), sandbox)
+        replayed = await solve(DOUBLE_BLIND, searching(n=6), Tools(tape, mode="replay"))
     assert resumed.solution.code == whole.solution.code
     assert replayed.solution == resumed.solution
     # What was broken off is asked again, and its tokens are not forgotten.
@@ -250,7 +266,7 @@ async def test_a_deadline_returns_the_best_so_far_and_replays(sandbox: Sandbox, 
     model = ScriptedModel(fixed, hang=lambda r: r.n > 1, streaming=streaming)
     settings = Settings(max_tokens=50)
     with Tape.memory() as tape:
-        strategy = load("full", n=4)
+        strategy = searching(n=4)
         live = await solve(DOUBLE_BLIND, strategy, Tools(tape, model, sandbox), settings=settings, deadline=2.0)
         again = await solve(DOUBLE_BLIND, strategy, Tools(tape, mode="replay"), settings=settings, deadline=2.0)
         unhurried = await solve(DOUBLE_BLIND, strategy, Tools(tape, mode="replay"), settings=settings)
@@ -286,7 +302,7 @@ async def test_a_server_that_never_answers_is_an_error_and_leaves_nothing(sandbo
 
 async def test_a_budget_of_tokens_ends_the_search(sandbox: Sandbox) -> None:
     model = ScriptedModel(drafts([SQUARE]))
-    solved = await run(DOUBLE, load("full", tokens=10), model, sandbox)
+    solved = await run(DOUBLE, searching(tokens=10), model, sandbox)
     assert sum(r.n for r in model.requests) == 8
     assert "the budget of 10 generated tokens was spent" in solved.solution.reasons
 

@@ -46,7 +46,13 @@ class _Ask:
 @click.command(epilog=_EXAMPLE)
 @click.argument("statement", metavar="STATEMENT|FILE|-")
 @model_options
-@click.option("--strategy", default="full", show_default=True, help="single, sampled, best-of-n or full.")
+@click.option(
+    "--strategy",
+    default="full",
+    show_default=True,
+    metavar="NAME|FILE[:key=value,...]",
+    help="One of `atlas strategies list`, or a TOML file like them.",
+)
 @click.option(
     "--deadline",
     type=Duration(),
@@ -139,12 +145,13 @@ async def _solve(ask: _Ask) -> tuple[Solved, tuple[str, ...]]:
     from atlas.cli.watch import watching  # noqa: PLC0415
     from atlas.engine.choice import opened  # noqa: PLC0415
     from atlas.sandbox import Sandbox  # noqa: PLC0415
+    from atlas.search.schedule import load, parse_choice  # noqa: PLC0415
     from atlas.search.settings import Settings, Tools  # noqa: PLC0415
     from atlas.search.solver import solve as search  # noqa: PLC0415
-    from atlas.search.strategy import load  # noqa: PLC0415
     from atlas.store.tape import Tape  # noqa: PLC0415
 
-    chosen = load(ask.strategy)
+    name, parameters = parse_choice(ask.strategy)
+    chosen = load(name, **parameters)
     with watching(quiet=ask.quiet) as watch:
         watch.say("starting the sandbox")
         async with await Sandbox.start() as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
