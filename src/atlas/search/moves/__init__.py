@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
+from atlas.search.moves.distinguish import distinguish
 from atlas.search.moves.div_sampling import div_sampling
 from atlas.search.moves.draft import draft
 from atlas.search.moves.inputs import inputs
@@ -25,6 +26,7 @@ MOVES: Mapping[str, Move] = {
     "plan_search": plan_search,
     "div_sampling": div_sampling,
     "inputs": inputs,
+    "distinguish": distinguish,
     "self_tests": self_tests,
     "repair": repair,
 }
