@@ -14,7 +14,7 @@ Scalar: TypeAlias = bool | int | float | str
 """A parameter's value."""
 
 _SHIPPED = Path(__file__).parent / "strategies"
-NAMES = ("single", "sampled", "best-of-n", "full")
+NAMES = ("single", "sampled", "thinking-only", "best-of-n", "phase1", "phase1+2", "phase1+3", "full")
 """The strategies that ship, in the order in which a person meets them."""
 
 
