@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.compare import codec
-from atlas.search.moves.stdin_text import format_of, mutated_text
 from atlas.search.moves.values import maker, mutated
 
 SCALARS = st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.none()
@@ -113,31 +112,3 @@ def test_nested_annotations() -> None:
 )
 def test_what_says_too_little_makes_nothing(annotation: str) -> None:
     assert maker(annotation) is None
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_stdin_counts_of_tokens_stay_true(seed: int) -> None:
-    text = "4\n3 1 2 9\n"
-    format = format_of(text)
-    for step in range(6):
-        text = mutated_text(text, format, random.Random(f"{seed}/{step}"))
-        lines = text.splitlines()
-        assert len(lines) == 2
-        assert int(lines[0]) == len(lines[1].split())
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_stdin_counts_of_rows_stay_true(seed: int) -> None:
-    text = "3\nred 4\nblue 1\ngreen 7\n"
-    format = format_of(text)
-    for step in range(6):
-        text = mutated_text(text, format, random.Random(f"{seed}/{step}"))
-        lines = text.splitlines()
-        assert int(lines[0]) == len(lines) - 1
-        assert all(len(line.split()) == 2 for line in lines[1:])
-
-
-@settings(deadline=None)
-@given(st.text(max_size=40), st.integers(0, 100))
-def test_any_text_can_be_mutated(text: str, seed: int) -> None:
-    assert mutated_text(text, format_of(text), random.Random(seed)).endswith("\n")

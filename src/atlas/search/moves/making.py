@@ -12,7 +12,7 @@ from typing import TypeAlias
 from atlas.llm.parse import extract_blocks, extract_calls
 from atlas.problem import Call, FunctionProblem, Input, Problem, Stdin
 from atlas.search.moves.edges import edge, shows_negative
-from atlas.search.moves.stdin_text import format_of, mutated_text
+from atlas.search.moves.stdin_text import neighbour
 from atlas.search.moves.values import maker, mutated
 from atlas.search.outputs import arity_fits, input_key, usable
 
@@ -44,7 +44,7 @@ def neighbours(inputs: Sequence[Input], shown: Sequence[Input]) -> Make | None:
     if calls and all(len(c.args) == len(calls[0].args) > 0 for c in calls):
         return lambda rng: _near_call(calls, negatives, rng)
     if texts:
-        return lambda rng: _near_text(rng.choice(texts), rng)
+        return lambda rng: Stdin(neighbour(rng.choice(texts).text, rng, negatives=negatives))
     return None
 
 
@@ -77,10 +77,3 @@ def _near_call(calls: Sequence[Call], negatives: bool, rng: random.Random) -> Ca
         else:
             args[place] = mutated(args[place], rng)
     return Call(tuple(args))
-
-
-def _near_text(input: Stdin, rng: random.Random) -> Stdin:
-    text, format = input.text, format_of(input.text)
-    for _ in range(rng.choice([1, 1, 2, 3])):
-        text = mutated_text(text, format, rng)
-    return Stdin(text)
