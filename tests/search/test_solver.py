@@ -10,7 +10,7 @@ import pytest
 from search_script import DOUBLE, DOUBLE_BLIND, PLUS_TWO, SQUARE, SUMS, TWICE, ScriptedModel, block, drafts
 
 from atlas.errors import LLMError, ReplayError, UsageError
-from atlas.llm.types import Request, Sampling
+from atlas.llm.types import Request, Sampling, Thinking
 from atlas.problem import Call, Example, FunctionProblem, Parameter, Problem, Signature, Usage
 from atlas.sandbox import Limits, Observation, Sandbox, Status
 from atlas.search.moves import MOVES
@@ -305,6 +305,57 @@ async def test_a_budget_of_tokens_ends_the_search(sandbox: Sandbox) -> None:
     solved = await run(DOUBLE, searching(tokens=10), model, sandbox)
     assert sum(r.n for r in model.requests) == 8
     assert "the budget of 10 generated tokens was spent" in solved.solution.reasons
+
+
+def filling(tokens: int, batch: int = 1) -> Strategy:
+    """Drafts until the budget is spent; each costs as many tokens as the scripted reply has words."""
+    more = Round((Step("draft", {"n": batch, "greedy": False}),), repeat=None)
+    return Strategy("filling", (Round((Step("draft", {"n": 1}),)), more), max_generated_tokens=tokens or None)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "drafts_made"),
+    [(0, 1), (1, 1), (10, 1), (14, 1), (15, 2), (24, 2), (25, 3), (100, 10), (104, 10), (105, 11)],
+)
+async def test_a_budget_is_spent_to_the_nearest_round(sandbox: Sandbox, tokens: int, drafts_made: int) -> None:
+    ten = "one two three four five six seven eight nine ten"  # no program, and its tokens count all the same
+    model = ScriptedModel(lambda request, choice: ten)
+    solved = await run(DOUBLE, filling(tokens), model, sandbox)
+    assert solved.solution.usage.generated_tokens == 10 * drafts_made
+    assert sum(r.n for r in model.requests) == drafts_made
+    assert not any("budget" in reason for reason in solved.solution.reasons)
+
+
+async def test_rounds_that_cost_nothing_do_not_go_on_for_ever(sandbox: Sandbox) -> None:
+    model = ScriptedModel(fixed, fail=lambda r: bool(r.sampling.temperature))
+    solved = await run(DOUBLE, filling(10_000), model, sandbox)
+    assert solved.solution.code == TWICE + "\n"
+    assert len(model.requests) == 2
+
+
+async def test_every_round_says_who_led_after_it_in_which_phase(sandbox: Sandbox) -> None:
+    def repair(request: Request, choice: int) -> str:
+        return block(TWICE)
+
+    script = drafts([SQUARE], repair=repair, expected_outputs=asserts("assert double(7) == 14"))
+    solved = await run(DOUBLE, searching(n=2), ScriptedModel(script), sandbox)
+    assert [(end.phase, end.leader) for end in solved.rounds] == [
+        (1, "draft-0.0"),
+        (3, "draft-0.0"),
+        (3, "repair-2.0.0"),
+    ]
+    tokens = [end.generated_tokens for end in solved.rounds]
+    assert tokens == sorted(tokens)
+    assert tokens[-1] == solved.solution.usage.generated_tokens
+    nothing = await run(DOUBLE, load("single"), ScriptedModel(lambda request, choice: "no"), sandbox)
+    assert nothing.rounds == (RoundEnd(1, None, 1),)
+
+
+async def test_a_strategy_may_ask_for_thought(sandbox: Sandbox) -> None:
+    model = ScriptedModel(fixed)
+    await run(DOUBLE, load("thinking-only", budget=99), model, sandbox)
+    await run(DOUBLE, load("single"), model, sandbox)
+    assert [r.thinking for r in model.requests] == [Thinking(99, 1), None]
 
 
 async def test_progress_is_told(sandbox: Sandbox) -> None:
