@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 from atlas.gather import gather
-from atlas.problem import FunctionProblem, Input
+from atlas.problem import FunctionProblem, Input, Problem
 from atlas.sandbox.types import Observation
 from atlas.search import prompts
 from atlas.search.moves.contest import (
@@ -90,10 +91,9 @@ async def _try_made(
 ) -> tuple[list[Input], dict[tuple[int, str], Observation]]:
     """Up to ``count`` made inputs, and what the compared candidates do on them, until each pair has ``wanted``."""
     problem = session.pool.problem
-    make = _make(session)
     seed = derived_seed(session.settings.seed, problem.id, session.round, NAME)
-    known = {input_key(i) for i in session.pool.inputs}
-    made = list(distinct(make, random.Random(seed), known, count)) if make is not None else []
+    rng = random.Random(seed)
+    made = distinct(partial(_make, problem), _inside(session), rng, session.pool.inputs, count)
     seen: dict[tuple[int, str], Observation] = {}
     for batch, (start, end) in enumerate(pairwise(_BATCHES)):
         late = slow(seen)
@@ -107,16 +107,20 @@ async def _try_made(
     return made, seen
 
 
-def _make(session: Session) -> Make | None:
-    """Neighbours of the pool's informative inputs, one in four from the annotations.
+def _inside(session: Session) -> list[Input]:
+    """The pool's inputs but for those that most candidates reject."""
+    informative = session.standing.informative if session.standing is not None else ()
+    inputs = enumerate(session.pool.inputs)
+    return [input for place, input in inputs if place >= len(informative) or informative[place]]
+
+
+def _make(problem: Problem, known: Sequence[Input]) -> Make | None:
+    """Neighbours of known inputs, one in four from the annotations.
 
     Those are below zero only where an example is, or where there are no examples to go by.
     """
-    pool, standing = session.pool, session.standing
-    examples = [e.input for e in pool.examples]
-    inside = [] if standing is None else [bool(x) for x in standing.informative]
-    known = [input for place, input in enumerate(pool.inputs) if place >= len(inside) or inside[place]]
-    near, free = neighbours(known, examples or known), generator(pool.problem)
+    examples = [e.input for e in problem.examples]
+    near, free = neighbours(known, examples or known), generator(problem)
     if near is None or free is None:
         return near or free
     negatives = not examples or any(shows_negative(input) for input in examples)

@@ -7,11 +7,11 @@ neither says enough, the model is asked, in one short request. No expected outpu
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from atlas.problem import FunctionProblem, Input
 from atlas.search import prompts
-from atlas.search.moves.making import distinct, generator, neighbours, read_inputs
-from atlas.search.outputs import input_key
+from atlas.search.moves.making import Make, distinct, generator, neighbours, read_inputs
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
@@ -26,10 +26,12 @@ async def inputs(session: Session, *, calls: int = 24, texts: int = 12) -> Addit
     seed = derived_seed(session.settings.seed, problem.id, session.round, NAME)
     rng = random.Random(seed)
     examples = [e.input for e in problem.examples]
-    make = neighbours(examples, examples) or generator(problem)
-    if make is not None:
-        known = {input_key(i) for i in session.pool.inputs}
-        return Additions(inputs=tuple(distinct(make, rng, known, count)))
+
+    def make_from(inputs: Sequence[Input]) -> Make | None:
+        return neighbours(inputs, examples or inputs) or generator(problem)
+
+    if make_from(examples) is not None:
+        return Additions(inputs=tuple(distinct(make_from, examples, rng, session.pool.inputs, count)))
     return await _asked(session, min(count, 8))
 
 

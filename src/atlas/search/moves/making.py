@@ -19,18 +19,39 @@ from atlas.search.outputs import arity_fits, input_key, usable
 Make: TypeAlias = Callable[[random.Random], Input]
 
 _TRIES = 20
+_WIDENED = 3
 
 
-def distinct(make: Make, rng: random.Random, known: set[str], count: int) -> Iterator[Input]:
-    """Up to ``count`` inputs that are not in ``known`` (``input_key``), to which they are added."""
+def distinct(
+    make_from: Callable[[Sequence[Input]], Make | None],
+    inputs: Sequence[Input],
+    rng: random.Random,
+    known: Sequence[Input],
+    count: int,
+) -> list[Input]:
+    """Up to ``count`` different inputs, none of them ``known``, by the maker that ``make_from`` makes from ``inputs``.
+
+    Where that maker knows too few, as neighbours of a single small number are, it is made anew from what it found.
+    """
+    names = {input_key(i) for i in known}
+    found: list[Input] = []
+    for _ in range(_WIDENED):
+        make = make_from([*inputs, *found])
+        if make is None or len(found) == count:
+            break
+        found += _fresh(make, rng, names, count - len(found))
+    return found
+
+
+def _fresh(make: Make, rng: random.Random, known: set[str], count: int) -> Iterator[Input]:
     for _ in range(_TRIES * count):
-        if count == 0:
-            return
         input = make(rng)
         if usable(input) and input_key(input) not in known:
             known.add(input_key(input))
             count -= 1
             yield input
+        if count == 0:
+            return
 
 
 def neighbours(inputs: Sequence[Input], shown: Sequence[Input]) -> Make | None:
