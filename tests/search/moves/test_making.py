@@ -39,7 +39,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(PLAIN, st.integers(0, 50))
 def test_edge_cases_keep_the_type(value: Any, seed: int) -> None:
     assert type(edge(value, random.Random(seed), negatives=True)) is type(value)

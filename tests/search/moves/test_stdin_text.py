@@ -98,7 +98,7 @@ def test_a_count_of_one_says_nothing_of_the_next_line() -> None:
     assert format_of("5 3\nabc\n").lengths == ((0, 1),)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.text(max_size=40) | st.from_regex(r"[0-4]( [0-4])?(\n[0-4a]( ?[0-4a]){0,3}){0,5}"), st.integers(0, 100))
 def test_any_text_has_neighbours(text: str, seed: int) -> None:
     assert neighbour(text, random.Random(seed), negatives=True).endswith("\n")
