@@ -14,6 +14,7 @@ from atlas.search.moves.div_sampling import div_sampling
 from atlas.search.moves.draft import draft
 from atlas.search.moves.inputs import inputs
 from atlas.search.moves.plan_search import plan_search
+from atlas.search.moves.refine import refine
 from atlas.search.moves.repair import repair
 from atlas.search.moves.self_tests import self_tests
 from atlas.search.pool import Additions
@@ -29,4 +30,5 @@ MOVES: Mapping[str, Move] = {
     "distinguish": distinguish,
     "self_tests": self_tests,
     "repair": repair,
+    "refine": refine,
 }
