@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.options import Duration, api_key, choose, model_options
+from atlas.cli.options import Duration, api_key, choose, counted, model_options
 from atlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -195,8 +195,9 @@ def _print(answer: dict[str, Any]) -> None:
         click.secho(f"  note: {line}", err=True, fg="yellow")
     usage = answer["usage"]
     click.secho(
-        f"  {answer['seconds']:.1f} s, {usage['generated_tokens']} tokens generated in {usage['requests']} requests, "
-        f"{usage['prompt_tokens']} prompt tokens, {usage['executions']} executions",
+        f"  {answer['seconds']:.1f} s, {counted(usage['generated_tokens'], 'token')} generated in "
+        f"{counted(usage['requests'], 'request')}, {counted(usage['prompt_tokens'], 'prompt token')}, "
+        f"{counted(usage['executions'], 'execution')}",
         err=True,
         dim=True,
     )
