@@ -19,6 +19,10 @@ def kind_of(request: Request) -> str:
     text = request.messages[-1].content
     if "Correct it." in text:
         return "repair"
+    if "Say why." in text:
+        return "analyse"
+    if text.startswith("Earlier attempts"):
+        return "refine"
     if text.startswith("Work out"):
         return "expected_outputs"
     if text.startswith("Write test"):
