@@ -136,7 +136,7 @@ async def test_replies_without_a_program_are_counted(sandbox: Sandbox) -> None:
     model = ScriptedModel(drafts(["I can't help with that.", "I can't help with that.", TWICE]))
     solved = await run(DOUBLE, load("best-of-n", n=3), model, sandbox)
     assert solved.solution.code == TWICE + "\n"
-    assert solved.solution.reasons == ("a reply held no usable program (2 times)",)
+    assert solved.solution.reasons == ("a reply held no code (2 times)",)
 
 
 async def test_without_any_program_there_is_no_code_but_a_reason(sandbox: Sandbox) -> None:
@@ -144,7 +144,7 @@ async def test_without_any_program_there_is_no_code_but_a_reason(sandbox: Sandbo
     solved = await run(DOUBLE, searching(), model, sandbox)
     assert solved.solution.code is None
     assert solved.solution.confidence == 0.0
-    assert solved.solution.reasons == ("a reply held no usable program (16 times)",)
+    assert solved.solution.reasons == ("a reply held no code (16 times)",)
 
 
 async def test_a_program_that_keeps_state_is_caught_when_confirmed(sandbox: Sandbox) -> None:

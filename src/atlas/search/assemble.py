@@ -44,6 +44,22 @@ def assemble(problem: Problem, code: str) -> Program:
     return Program("\n\n".join(parts) + "\n", name)
 
 
+def given_names(problem: Problem) -> set[str]:
+    """Names that the statement's prelude brings into a program."""
+    if not isinstance(problem, FunctionProblem):
+        return set()
+    try:
+        return {name for node in ast.parse(structures.given(problem)).body for name in _defined(node)}
+    except (SyntaxError, ValueError):
+        return set()  # no Python: it is for the model to read
+
+
+def sole_function(code: str) -> str | None:
+    """The name of the only function at the top level of ``code`` (it parses); None where there are more or none."""
+    names = [node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)]
+    return names[0] if len(names) == 1 else None
+
+
 def under_name(code: str, signature: Signature) -> str | None:
     """``code`` (it parses) with its only function under the asked name; None where it is not plainly that function.
 

@@ -23,7 +23,7 @@ async def test_draft_names_its_candidates_by_structure() -> None:
     given.round = 3
     found = await draft(given, n=6)
     assert [c.id for c in found.candidates] == ["draft-3.0", "draft-3.1", "draft-3.2", "draft-3.3", "draft-3.5"]
-    assert found.reasons == ("a reply held no usable program",)
+    assert found.reasons == ("a reply held no code",)
     assert [(r.n, r.sampling.temperature) for r in asked(given)] == [(1, 0.0), (4, 0.8), (1, 0.8)]
     assert found.candidates[1].key == "test/double/3/draft/-/1"
     assert not given.pool.members, "the pool is changed at the end of the round only"
