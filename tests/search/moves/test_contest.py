@@ -42,6 +42,7 @@ def test_the_likeliest_clusters_meet_first_and_the_leading_one_is_tried_within()
 def test_who_fails_an_example_or_answers_nowhere_is_out() -> None:
     given = with_candidates(session(DOUBLE), a=(TWICE, {2: 4, 5: 10}), b=(SQUARE, {2: 4, 5: 25}), c=(SUM, {}))
     assert groups_of(given) == [[0]]
+    assert groups_of(with_candidates(session(DOUBLE), b=(SQUARE, {2: 4, 5: 25}), d=(PLUS_TWO, {2: 4, 5: 7}))) == []
 
 
 def test_without_a_ranking_there_are_no_groups() -> None:

@@ -37,15 +37,15 @@ class Contest:
 def groups_of(session: Session) -> Groups:
     """The five likeliest clusters that are still in question.
 
-    Left out are members that answer nowhere and, where the best passes all examples, those that don't.
+    Left out are members that answer nowhere, and those that fail an example: what is shown to be wrong is for a
+    repair, and telling it from other wrong programs would be wasted.
     """
     pool, standing = session.pool, session.standing
-    if standing is None or standing.best is None:
+    if standing is None:
         return ()
-    passing = bool(standing.passes_examples[standing.best])
     found: dict[int, list[int]] = {}
     for member in map(int, standing.order):
-        if _answers(pool, member) and (not passing or standing.passes_examples[member]):
+        if standing.passes_examples[member] and _answers(pool, member):
             found.setdefault(int(standing.cluster[member]), []).append(member)
     return list(found.values())[:_LEADING]
 

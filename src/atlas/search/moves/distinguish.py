@@ -6,9 +6,10 @@ values from the annotations), for functions and for programs that read standard 
 inputs only where none of those tells the two apart. It is then asked for the *right outputs*, not for the winner:
 inputs and votes join the pool, and the evidence decides.
 
-Compared are the best candidates of the likeliest clusters, and of the leading cluster also members with other code:
-what agreed on the inputs so far may part on others. Kept are short inputs, those on which both answer first. An input
-that the greater part of the votes rejects lies outside the problem's domain, and is dropped.
+Compared are the best candidates of the likeliest clusters that pass the examples, and of the leading cluster also
+members with other code: what agreed on the inputs so far may part on others. Kept are short inputs, those on which
+both answer first. An input that the greater part of the votes rejects lies outside the problem's domain, and is
+dropped.
 
 It costs no tokens to find inputs (``tries`` executions a candidate, ``texts`` for standard input, in batches that end
 once enough is found), ``ask`` short replies for a pair that could not be told apart, and ``samples`` replies for the
@@ -120,7 +121,7 @@ def _make(problem: Problem, known: Sequence[Input]) -> Make | None:
     Those are below zero only where an example is, or where there are no examples to go by.
     """
     examples = [e.input for e in problem.examples]
-    near, free = neighbours(known, examples or known), generator(problem)
+    near, free = neighbours(known, examples or known, problem), generator(problem)
     if near is None or free is None:
         return near or free
     negatives = not examples or any(shows_negative(input) for input in examples)

@@ -28,7 +28,7 @@ async def inputs(session: Session, *, calls: int = 24, texts: int = 12) -> Addit
     examples = [e.input for e in problem.examples]
 
     def make_from(inputs: Sequence[Input]) -> Make | None:
-        return neighbours(inputs, examples or inputs) or generator(problem)
+        return neighbours(inputs, examples or inputs, problem) or generator(problem)
 
     if make_from(examples) is not None:
         return Additions(inputs=tuple(distinct(make_from, examples, rng, session.pool.inputs, count)))

@@ -15,6 +15,7 @@ from atlas.search.moves.edges import edge, shows_negative
 from atlas.search.moves.stdin_text import neighbour
 from atlas.search.moves.values import maker, mutated
 from atlas.search.outputs import arity_fits, input_key, usable
+from atlas.structures import Shape, canonical, shapes
 
 Make: TypeAlias = Callable[[random.Random], Input]
 
@@ -54,15 +55,19 @@ def _fresh(make: Make, rng: random.Random, known: set[str], count: int) -> Itera
             return
 
 
-def neighbours(inputs: Sequence[Input], shown: Sequence[Input]) -> Make | None:
+def neighbours(inputs: Sequence[Input], shown: Sequence[Input], problem: Problem | None = None) -> Make | None:
     """Changes of ``inputs``, one to three steps away; arguments may come from different ones. None without any.
 
-    A step is a small change or an edge case. Edge cases are below zero only where one of ``shown`` is.
+    A step is a small change or an edge case. Edge cases are below zero only where one of ``shown`` is. Arguments that
+    ``problem`` has as linked lists and trees are in the canonical form of such.
     """
     calls = [i for i in inputs if isinstance(i, Call)]
     texts = [i for i in inputs if isinstance(i, Stdin)]
     negatives = any(shows_negative(i) for i in shown)
     if calls and all(len(c.args) == len(calls[0].args) > 0 for c in calls):
+        forms = shapes(problem.signature) if isinstance(problem, FunctionProblem) else ()
+        if any(forms):
+            return lambda rng: _in_form(_near_call(calls, negatives, rng), forms)
         return lambda rng: _near_call(calls, negatives, rng)
     if texts:
         return lambda rng: Stdin(neighbour(rng.choice(texts).text, rng, negatives=negatives))
@@ -98,3 +103,7 @@ def _near_call(calls: Sequence[Call], negatives: bool, rng: random.Random) -> Ca
         else:
             args[place] = mutated(args[place], rng)
     return Call(tuple(args))
+
+
+def _in_form(call: Call, forms: Sequence[Shape | None]) -> Call:
+    return Call(tuple(map(canonical, forms, call.args)) if len(forms) == len(call.args) else call.args)
