@@ -101,7 +101,7 @@ BUILT_IN = (_MAXIMA, _TOTAL, _VOWELS, _LINKED)
 def of_problem(problem: Problem) -> Sample:
     """A sample of any problem: nothing is known of it but its examples, so two plainly wrong programs are made."""
     inputs = [e.input for e in problem.examples]
-    make = neighbours(inputs, inputs) or generator(problem)
+    make = neighbours(inputs, inputs, problem) or generator(problem)
     rng, shown = random.Random(0), {input_key(i) for i in inputs}
     made = [make(rng) for _ in range(_TRIED)] if make else []
     fresh = {input_key(i): i for i in made if usable(i) and input_key(i) not in shown}

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.compare import codec
+from atlas.problem import Call, FunctionProblem, Parameter, Signature
+from atlas.search.moves.making import neighbours
 from atlas.search.moves.values import maker, mutated
+from atlas.structures import canonical
 
 SCALARS = st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.none()
 PLAIN = st.recursive(
@@ -112,3 +115,32 @@ def test_nested_annotations() -> None:
 )
 def test_what_says_too_little_makes_nothing(annotation: str) -> None:
     assert maker(annotation) is None
+
+
+@pytest.mark.parametrize("annotation", ["ListNode", "Optional[ListNode]", "'TreeNode'", "TreeNode | None"])
+def test_linked_lists_and_trees_are_lists(annotation: str) -> None:
+    make = maker(annotation)
+    assert make is not None
+    found = [make(random.Random(seed)) for seed in range(60)]
+    assert all(type(value) is list for value in found)
+    assert [] in found
+    assert any(None in value for value in found) == ("Tree" in annotation)
+    assert all(not value or value[0] is not None is not value[-1] for value in found)
+
+
+def test_lists_of_structures() -> None:
+    make = maker("List[Optional[ListNode]]")
+    assert make is not None
+    found = [make(random.Random(seed)) for seed in range(40)]
+    assert any(found)
+    assert all(type(item) is list for value in found for item in value)
+
+
+def test_neighbours_of_trees_are_trees_in_canonical_form() -> None:
+    signature = Signature("depth", (Parameter("root", "Optional[TreeNode]"),), "int")
+    problem = FunctionProblem("t", "Say.", signature)
+    make = neighbours([Call(([3, 9, 20, None, None, 15, 7],))], [], problem)
+    assert make is not None
+    found = [make(random.Random(seed)) for seed in range(200)]
+    assert len({str(call) for call in found}) > 20
+    assert all(isinstance(call, Call) and canonical("tree", call.args[0]) == call.args[0] for call in found)
