@@ -103,7 +103,7 @@ async def _analysis(session: Session, place: int, target: Target, view: View) ->
     candidate = session.pool.members[target.member].candidate
     messages = prompts.analyse(session.pool.problem, candidate.code, target.findings[0].failure, view)
     request = session.request(messages, f"{NAME}.{view}", place, parent=candidate.id)
-    reply = await session.ask(session.key(NAME, f"{place}.{view}", candidate.id), request)
+    reply = await session.ask(session.key(NAME, f"{place}.{view}", candidate.id), request, lambda c: bool(_said(c)))
     return [_said(completion) for completion in reply.completions]
 
 

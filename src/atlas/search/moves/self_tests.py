@@ -9,6 +9,7 @@ many again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from atlas.problem import Input
 from atlas.sandbox.types import Status
@@ -49,11 +50,11 @@ async def ask_expected(
         index = f"expected.{place}.{attempt}"
         messages = prompts.expected_outputs(session.pool.problem, todo)
         request = session.request(messages, f"{move}.expected.{place}", attempt, n=count)
-        reply = await session.ask(session.key(move, index), request)
+        read = partial(read_expected, session.pool.problem, asked=todo)
+        reply = await session.ask(session.key(move, index), request, lambda c, read=read: bool(read(c).expected))
         if attempt == 0:
             ballot.voters = len(reply.completions)
-        for completion in reply.completions:
-            told = read_expected(session.pool.problem, completion, todo)
+        for told in map(read, reply.completions):
             ballot.cast(told)
             reasons += told.reasons
         todo = [i for i in inputs if ballot.lacking(i) > 0]
