@@ -161,11 +161,12 @@ async def test_what_was_cut_off_is_used_up_to_its_last_item() -> None:
     assert len(found.candidates) == 3
 
 
-async def test_a_plan_cut_off_in_its_first_words_is_counted() -> None:
+async def test_a_plan_cut_off_in_its_first_words_is_asked_for_again_then_counted() -> None:
     model = Cutting(script(plan="We need to think about").answer)
     found = await plan_search(session(model), plans=1)
+    assert len(asked(model, "plan")) == 2
     assert found.reasons == (
-        "a reply was cut off after 9 tokens and held no usable plan; no program was asked from it",
+        "a reply was cut off after 18 tokens and held no usable plan; no program was asked from it",
     )
 
 
