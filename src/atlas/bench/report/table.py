@@ -119,8 +119,8 @@ def notes(summary: Summary) -> tuple[str, ...]:
     if any(row.phases for row in summary.rows):
         lines.append(
             "Phases, in problems times seeds: entered; led by a wrong program before; of those right after it "
-            "(rescued); right before and wrong after it (damaged). Beside it what the control did with the same "
-            "leaders, as far as it has a verdict. Percent of those that entered, and of all."
+            "(rescued); right before and wrong after it (damaged). Beside it what the first control, with the tokens "
+            "of the whole arm, made of the same leaders. Percent of those that entered, and of all."
         )
     for row in summary.rows:
         counts = {
