@@ -180,7 +180,8 @@ async def _proposed(
     messages = prompts.distinguish(pool.problem, first.code, second.code, count)
     parent = f"{first.id}+{second.id}"
     request = session.request(messages, NAME, place, parent=parent, n=ask)
-    reply = await session.ask(session.key(NAME, place, parent), request)
+    key = session.key(NAME, place, parent)
+    reply = await session.ask(key, request, lambda c: bool(read_inputs(pool.problem, c.text)))
     read = [read_inputs(pool.problem, completion.text) for completion in reply.completions]
     known = {input_key(i) for i in pool.inputs}
     fresh = {input_key(i): i for inputs in read for i in inputs if usable(i)}

@@ -39,7 +39,8 @@ async def _asked(session: Session, count: int) -> Additions:
     """Inputs from the model."""
     problem = session.pool.problem
     key = session.key(NAME, 0)
-    reply = await session.ask(key, session.request(prompts.propose_inputs(problem, count), NAME, 0))
+    request = session.request(prompts.propose_inputs(problem, count), NAME, 0)
+    reply = await session.ask(key, request, lambda c: bool(read_inputs(problem, c.text)))
     found: list[Input] = [i for c in reply.completions for i in read_inputs(problem, c.text)]
     if found or not reply.completions:
         return Additions(inputs=tuple(found[: 2 * count]))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from atlas.gather import gather
 from atlas.search import prompts
 from atlas.search.moves.failures import EXAMPLE, Finding, findings
-from atlas.search.moves.programs import merged, read_programs
+from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.moves.repair import Target, choose
 from atlas.search.outputs import input_key
 from atlas.search.pool import Additions, Candidate
@@ -41,7 +41,7 @@ async def _of(session: Session, place: int, target: Target, samples: int, histor
         prompts.refine(session.pool.problem, attempts), NAME, place, parent=candidate.id, n=samples
     )
     ids = [f"{NAME}-{session.round}.{place}.{i}" for i in range(samples)]
-    found = read_programs(session, await session.ask(key, request), NAME, key, ids, parent=candidate.id)
+    found = await ask_programs(session, request, NAME, key, ids, parent=candidate.id)
     return replace(
         found,
         candidates=tuple(replace(c, note=attempts[-1].lesson) for c in found.candidates),

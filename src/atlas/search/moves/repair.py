@@ -17,7 +17,7 @@ from atlas.llm.fences import answer
 from atlas.llm.types import Completion
 from atlas.search import prompts
 from atlas.search.moves.failures import Finding, findings
-from atlas.search.moves.programs import merged, read_programs
+from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.prompts import View
 from atlas.search.session import Session
@@ -80,7 +80,7 @@ async def _of(session: Session, place: int, target: Target, samples: int, views:
     messages = prompts.repair(session.pool.problem, candidate.code, failing, analyses)
     request = session.request(messages, NAME, place, parent=candidate.id, n=samples)
     ids = [f"{NAME}-{session.round}.{place}.{i}" for i in range(samples)]
-    found = read_programs(session, await session.ask(key, request), NAME, key, ids, parent=candidate.id)
+    found = await ask_programs(session, request, NAME, key, ids, parent=candidate.id)
     return replace(
         found,
         candidates=tuple(replace(c, note=" ".join(analyses)) for c in found.candidates),
