@@ -82,6 +82,8 @@ def drafts(codes: Sequence[str], **others: Answer) -> Answer:
 
     def answer(request: Request, choice: int) -> str:
         kind = kind_of(request)
+        if kind == "analyse" and kind not in others:
+            return "It does something else than the statement says."
         if kind != "draft":
             return others[kind](request, choice)
         place = (request.seed, choice)
