@@ -75,8 +75,10 @@ def test_what_a_function_needs_is_kept_whatever_it_does() -> None:
 
 PIECES = st.sampled_from(
     """```python|```|~~~|<think>|</think>|def f(x):|    return x|class Solution:|    def f(self, x):
-        return x|f(1)|assert f(1)|print(|“|&lt;|>>> |1. |+|\t|\u00a0|import m|if __name__ == '__main__':|    f()|x = f(2); y = 3|[PYTHON]
-[/PYTHON]|'''python|'''|@""".replace("\n", "|").split("|")
+        return x|f(1)|assert f(1)|print(|“|&lt;|>>> |1. |+|\t|\u00a0
+import m|if __name__ == '__main__':|    f()|x = f(2); y = 3|[PYTHON]
+[/PYTHON]
+'''python|'''|@""".replace("\n", "|").split("|")
 )
 
 
