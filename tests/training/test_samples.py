@@ -67,7 +67,7 @@ def test_every_sentence_of_a_template_has_other_wordings(template: Path) -> None
     fixed = re.sub(r"\{[{%].*?[%}]\}", "\n", template.read_text())
     # What is left between the placeholders: sentences, headings, and marks without words.
     pieces = [p.strip() for p in fixed.split("\n")]
-    plain = {"", "```python", "```", "==", "Input:", "Output:", "Given code:", "Test input", ":", "gave", "but"}
+    plain = {"", "```python", "```", "==", "Input:", "Output:", "Given code:", "Test input", ":", "gave", "but", "-"}
     missing = [p for p in pieces if p not in plain and not any(s in p or p in s for s in WORDINGS)]
     assert missing == []
 
