@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from atlas.llm.types import Client, Completion, Reply, Request
+from atlas.search.settings import derived_seed
 
 Usable = Callable[[Completion], bool]
 """Whether a completion holds what it was asked for."""
@@ -23,3 +25,13 @@ def larger_limit(client: Client | None, request: Request, reply: Reply) -> int:
         prompt = reply.prompt_tokens if alone else sum(len(m.content) for m in request.messages) // 3
         limit = min(limit, client.capabilities.context - prompt)
     return limit if limit >= 1.25 * request.max_tokens else 0
+
+
+def second_try(request: Request, n: int, limit: int) -> Request:
+    """The request for ``n`` choices once more, with ``limit`` tokens and a seed of its own.
+
+    Choice ``i`` is drawn with ``seed + i``: with the first try's seed, choice 0 would be its choice 0 over again, and
+    count as another vote.
+    """
+    seed = None if request.seed is None else derived_seed(request.seed, "retry")
+    return replace(request, n=n, max_tokens=limit, seed=seed)
