@@ -1,6 +1,7 @@
 """Replies that were cut off: asked for again once, counted always, and the same in a replay."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import pytest
 from search_script import DOUBLE, ScriptedModel
@@ -23,10 +24,11 @@ class Wordy(ScriptedModel):
     """Every word is a token; a reply ends at the request's limit."""
 
     context: int | None = None
+    thinking: Literal["none", "tags"] = "none"
 
     @property
     def capabilities(self) -> Capabilities:
-        return replace(super().capabilities, context=self.context)
+        return replace(super().capabilities, context=self.context, thinking=self.thinking)
 
     async def complete(self, request: Request) -> Reply:
         whole = await super().complete(request)
@@ -156,3 +158,15 @@ async def test_a_second_try_that_fails_leaves_the_first() -> None:
 def test_the_larger_limit_fits_the_context(context: int | None, n: int, thinking: Thinking | None, limit: int) -> None:
     request = Request(ASK, n=n, max_tokens=100, thinking=thinking)
     assert larger_limit(Wordy(lambda r, i: "", context=context), request, Reply((), 100)) == limit
+
+
+@pytest.mark.parametrize(("budget", "limit"), [(100, 200), (348, 150), (372, 126), (374, 0), (600, 0)])
+def test_a_larger_limit_leaves_the_thought_its_room(budget: int, limit: int) -> None:
+    request = Request(ASK, max_tokens=100, thinking=Thinking(budget))  # the prompt is taken for 2 tokens
+    model = Wordy(lambda r, i: "", context=500, thinking="tags")
+    assert larger_limit(model, request, Reply((), 999)) == limit
+
+
+def test_a_thought_that_the_model_does_not_make_takes_no_room() -> None:
+    request = Request(ASK, max_tokens=100, thinking=Thinking(348))
+    assert larger_limit(Wordy(lambda r, i: "", context=500), request, Reply((), 999)) == 200

@@ -17,13 +17,18 @@ CUT_OFF_FULL = "a reply was cut off, and the context has no room for a longer on
 
 
 def larger_limit(client: Client | None, request: Request, reply: Reply) -> int:
-    """Twice the request's token limit, or what the context leaves; 0 where that is not a quarter more at least."""
+    """Twice the request's token limit, or what the context leaves; 0 where that is not a quarter more at least.
+
+    The context holds prompt, thought and answer, so the budget of a thought is no room for the answer.
+    """
     limit = 2 * request.max_tokens
     if client is not None and client.capabilities.context is not None:
         # A sum over several prompts is no prompt's length.
         alone = request.thinking is None and (client.capabilities.n or request.n == 1)
         prompt = reply.prompt_tokens if alone else sum(len(m.content) for m in request.messages) // 3
-        limit = min(limit, client.capabilities.context - prompt)
+        thinking = request.thinking if client.capabilities.thinking != "none" else None
+        thought = 0 if thinking is None else thinking.budget
+        limit = min(limit, client.capabilities.context - prompt - thought)
     return limit if limit >= 1.25 * request.max_tokens else 0
 
 
