@@ -229,6 +229,23 @@ FUNCTION_HABITS: dict[str, Habit] = {
     "no imports": lambda b: fence(b.whole.replace(b.imports, "").lstrip()) if b.imports else None,
     "helper apart": lambda b: f"A helper first:\n{fence(b.helpers)}\nThen:\n{fence(b.code)}" if b.helpers else None,
     "imports apart": lambda b: f"{fence(b.imports)}\nand\n{fence(b.code)}" if b.imports and not b.helpers else None,
+    "tests that import it": lambda b: (
+        f"{fence(b.whole)}\nTests:\n{fence(f'from solution import {b.entry}' + chr(10) + f'assert {b.call} == 0')}"
+    ),
+    "pytest file that imports it": lambda b: (
+        f"{fence(b.whole)}\n"
+        + fence(f"import pytest\nfrom main import {b.entry}\n\ndef test_{b.entry}():\n    assert {b.call} == 0")
+    ),
+    "its name for something else": lambda b: (
+        f"{fence(b.whole)}\nNot so:\n{fence(f'twice = lambda {b.entry}: 2 * {b.entry}')}"
+    ),
+    "signature once more": lambda b: (
+        f"{fence(b.whole)}\nIt has the form:\n{fence(f'def {b.entry}(*args):' + chr(10) + '    pass')}"
+    ),
+    "stub with a docstring": lambda b: (
+        f"{fence(b.whole)}\n"
+        + fence(f'class Solution:\n    def {camel(b.entry or "")}(self, *args):\n        """Here."""\n        ...')
+    ),
 }
 CUT_HABITS: dict[str, Habit] = {
     "cut in tests": lambda b: f"```python\n{b.whole}\n\n# Tests\nassert {b.call} == {b.expected!r}\nassert {b.entry}(",
