@@ -27,6 +27,7 @@ _IMPORTS: dict[str, str] = {
 """Names that mean one thing only. LeetCode's editor imports them all, so that replies often leave them out."""
 
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -48,7 +49,7 @@ def bound_by(node: ast.stmt, *, imports: bool = True) -> set[str]:
             names.update(_bound_at(part))
         if isinstance(part, _COMPREHENSIONS):
             todo += [inner.target for inner in ast.walk(part) if isinstance(inner, ast.NamedExpr)]
-        elif not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        elif not isinstance(part, (*_DEFINITIONS, ast.Lambda)):
             todo += ast.iter_child_nodes(part)
     return names
 
@@ -81,11 +82,29 @@ def read(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def free(node: ast.stmt) -> set[str]:
-    """Names that ``node`` takes from the module around it."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return read([node])
-    shared = {name for part in ast.walk(node) if isinstance(part, ast.Global) for name in part.names}
-    return read([node]) - (bound(node) - {node.name} - shared)
+    """Names that ``node`` takes from the module around it, when it is loaded or called."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            shared = {name for part in ast.walk(node) if isinstance(part, ast.Global) for name in part.names}
+            return read([node]) - (bound(node) - {node.name} - shared)
+        case ast.ClassDef():
+            inner = (part for part in node.body if isinstance(part, _DEFINITIONS))
+            return loads(node).union(*map(free, inner))
+        case _:
+            return loads(node)
+
+
+def loads(node: ast.stmt) -> set[str]:
+    """Names of the module that ``node`` reads when it is loaded; none for a function, which is only made then."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return set()
+        case ast.ClassDef():
+            own = {name for part in node.body for name in bound_by(part)}
+            head = (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords))
+            return read(head) | (set[str]().union(*map(loads, node.body)) - own)
+        case _:
+            return read([node]) - (bound(node) - bound_by(node))
 
 
 def unknown(tree: ast.Module) -> set[str]:

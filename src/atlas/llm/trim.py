@@ -9,7 +9,7 @@ import ast
 import sys
 from collections.abc import Collection
 
-from atlas.llm.names import bound_by, free, read
+from atlas.llm.names import bound_by, free, loads, read
 
 _ACTS = {"input", "print", "exit", "quit", "breakpoint", "open"}
 _ACTING_ATTRIBUTES = {"testmod", "main", "exit", "readline", "readlines", "write", "read"}
@@ -79,9 +79,7 @@ def _without_dependents(kept: list[ast.stmt], tree: ast.Module) -> list[ast.stmt
     while True:
         staying = {name for node in kept for name in bound_by(node)}
         gone = {name for node in tree.body for name in bound_by(node)} - staying
-        rest = [
-            node for node in kept if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not read([node]) & gone
-        ]
+        rest = [node for node in kept if not loads(node) & gone]
         if len(rest) == len(kept):
             return kept
         kept = rest

@@ -178,6 +178,14 @@ FUNCTION_HABITS: dict[str, Habit] = {
         if "@" not in b.code
         else None
     ),
+    "class and a driver with its names": lambda b: (
+        fence(
+            in_class(b, b.entry or "")
+            + f"\n\nitem = total = text = input()\nresult = Solution().{b.entry}(item)\nprint(result)"
+        )
+        if "@" not in b.code
+        else None
+    ),
     "camel case": lambda b: fence(re.sub(rf"\b{b.entry}\b", camel(b.entry or ""), b.whole)),
     "main guard": lambda b: fence(f"{b.whole}\n\n\nif __name__ == '__main__':\n    print({b.entry}(eval(input())))"),
     "wrong asserts": lambda b: fence(f"{b.whole}\n\n# Test cases\nassert {b.call} == 'no'\nprint('All tests passed!')"),
