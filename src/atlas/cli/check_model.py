@@ -87,8 +87,9 @@ def check_model(
     shown = suite or (_SHIPPED_SUITE if engine.kind == "shipped" else None)
     findings = asyncio.run(_check(_Ask(engine, wanted, _samples(shown), times, as_json)))
     advice = advise(findings)
-    drawing = replace(wanted, thinking=advice.thinking).drawing(engine, findings.capabilities.model)
-    advice = replace(advice, sampling=drawing.sampling)
+    # The advised thought may be longer than a small context: that is for the next command to bound, not to refuse here.
+    sampling, source = wanted.sampling(engine, findings.capabilities.model, thinking=bool(advice.thinking))
+    advice = replace(advice, sampling=sampling)
     command = _next(engine, advice, findings.capabilities.context)
     if as_json:
         click.echo(json.dumps(as_data(findings, advice) | {"next": command}, indent=1))
@@ -98,7 +99,7 @@ def check_model(
         from atlas.check.table import render  # noqa: PLC0415
 
         about = f"problems of the suite {shown}" if shown else "four small problems"
-        page = render(findings, advice, about, drawing.source, command)
+        page = render(findings, advice, about, source, command)
         Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH).print(page)
     return 0 if advice.usable else 1
 
