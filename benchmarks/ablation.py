@@ -95,10 +95,14 @@ def _spec(args: argparse.Namespace) -> RunSpec:
 
 
 def _unfinished(spec: RunSpec) -> Path | None:
-    """The latest run that was asked for exactly this and is not graded yet."""
+    """The latest run of this very code that was asked for exactly this and is not graded yet."""
+    code = manifests.code_sha256()
     for folder in sorted((path.parent for path in runs_root().glob("*/run.json")), reverse=True):
         files = RunFiles.at(folder)
-        if not files.summary.is_file() and manifests.read(files).spec == spec:
+        if files.summary.is_file():
+            continue
+        manifest = manifests.read(files)
+        if manifest.spec == spec and manifest.code_sha256 == code:
             return folder
     return None
 
