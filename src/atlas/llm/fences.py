@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 LONGEST_REPLY = 1 << 20
@@ -15,13 +16,11 @@ _INLINE = re.compile(r"^\s*```(?P<body>[^`\n]+)```\s*$")
 _END_OF_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>")
 _THOUGHT = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>")
 # What takes a fence's place: other quotes, and tags around code.
-_ODD_FENCE = re.compile(r"^([ \t]*)[｀´ˋ‘’′‵]{3}(?=[ \t]*\w*[ \t]*$)", re.MULTILINE)  # noqa: RUF001
-_QUOTED = re.compile(
-    r"^(?P<fence>'''|\"\"\")(?P<info>python3?|py)[ \t]*\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE
-)
-_TAGGED = re.compile(
-    r"[\[<](?P<tag>pre|code|python|py)\b[^\]>\n]{0,80}[\]>](?P<body>.*?)[\[<]/(?P=tag)[\]>]", re.DOTALL | re.IGNORECASE
-)
+_ODD_FENCE = re.compile(r"^([ \t]*)[｀´ˋ‘’′‵]{3}(?=[ \t]*(?:\w+[ \t]*)?$)", re.MULTILINE)  # noqa: RUF001
+_QUOTES = re.compile(r"^(?P<kind>'''|\"\"\")(?:python3?|py)[ \t]*\n", re.MULTILINE)
+_QUOTES_END = {kind: re.compile(rf"^{kind}[ \t]*$", re.MULTILINE) for kind in ("'''", '"""')}
+_TAG = re.compile(r"[\[<](?P<kind>pre|code|python|py)\b[^\]>\n]{0,80}[\]>]", re.IGNORECASE)
+_TAG_END = {kind: re.compile(rf"[\[<]/{kind}[\]>]", re.IGNORECASE) for kind in ("pre", "code", "python", "py")}
 _INNER_TAG = re.compile(r"^\s*<code\b[^>\n]{0,80}>|</code>\s*$", re.IGNORECASE)
 
 
@@ -60,9 +59,24 @@ def blocks(text: str, *, cut: bool = False) -> tuple[Block, ...]:
 
 
 def _tagged(said: str) -> tuple[Block, ...]:
-    found = [*_QUOTED.finditer(said)] or [*_TAGGED.finditer(said)]
-    bodies = (_INNER_TAG.sub("", match["body"]).strip("\n") for match in found[:_MOST_BLOCKS])
-    return tuple(Block("", body, closed=True) for body in bodies)
+    found = _between(said, _QUOTES, _QUOTES_END) or _between(said, _TAG, _TAG_END)
+    return tuple(Block("", _INNER_TAG.sub("", body).strip("\n"), closed=True) for body in found)
+
+
+def _between(said: str, begin: re.Pattern[str], ends: Mapping[str, re.Pattern[str]]) -> list[str]:
+    """What stands between a mark and the next end of its kind."""
+    bodies: list[str] = []
+    at, endless = 0, set[str]()
+    while len(bodies) < _MOST_BLOCKS and (begun := begin.search(said, at)):
+        kind, at = begun["kind"].lower(), begun.end()
+        # Each kind is looked for in vain once at most: a reply may be nothing but opening marks.
+        ended = None if kind in endless else ends[kind].search(said, at)
+        if ended is None:
+            endless.add(kind)
+        else:
+            bodies.append(said[at : ended.start()])
+            at = ended.end()
+    return bodies
 
 
 def _fenced(said: str) -> tuple[Block, ...]:

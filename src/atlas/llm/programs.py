@@ -25,11 +25,12 @@ _OTHERS = set(
     "kt scala haskell hs perl lua r julia dart bash sh sql pseudocode".split()
 )
 _FOREIGN = re.compile(
-    r"^\s*(?:#include\b|using namespace|public (?:static|class)|(?:const|let|var) \w+ *=|function\s*\w*\s*\("
-    r"|package \w+;?$|func \w+\(|fn \w+\(|import java|\w[\w<>\[\]]* \w+\([^)]*\) *\{|end$|defmodule )",
+    r"^[ \t]*(?:#include\b|using namespace|public (?:static|class)|(?:const|let|var) \w+ *="
+    r"|function[ \t]*(?:\w+[ \t]*)?\(|package \w+;?$|func \w+\(|fn \w+\(|import java"
+    r"|\w[\w<>\[\]]* \w+\([^)]{0,500}\) *\{|end$|defmodule )",
     re.MULTILINE,
 )
-_CODE = re.compile(r"^\s*(?:def|class|import|from|return|for|while|if|print)\b|\w\s*=\s*\w|\w\(", re.MULTILINE)
+_CODE = re.compile(r"^[ \t]*(?:def|class|import|from|return|for|while|if|print)\b|\w[ \t]*=[ \t]*\w|\w\(", re.MULTILINE)
 """What may have been meant as Python."""
 _MOST_LINES = 4096
 
