@@ -98,6 +98,8 @@ def test_what_is_no_setting(text: str):
         ("best-of-n", {"n": "four"}, "of the kind int, like 8"),
         ("best-of-n", {"n": True}, "of the kind int, like 8"),
         ("full", {"tokens": -1}, "at least 0"),
+        ("full", {"views": 4}, "views of the move 'repair' must not be above 3"),
+        ("full", {"samples": 0}, "samples of the move 'self_tests' must not be below 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(name: str, settings: dict[str, Scalar], said: str):
@@ -123,6 +125,14 @@ def test_settings_that_make_no_sense_are_refused(name: str, settings: dict[str, 
         (HEAD + DRAFT + 'n = "many"\n', "n of the move 'draft' must be of the kind int, not 'many'"),
         (HEAD + DRAFT + "n = true\n", "must be of the kind int, not True"),
         (HEAD + DRAFT + "n = -2\n", "must not be below 0"),
+        (HEAD + DRAFT + "batch = 0\n", "batch of the move 'draft' must not be below 1"),
+        (
+            HEAD + DRAFT + STEP + 'move = "self_tests"\nsamples = 0\n',
+            "step 2: samples .* must not be below 1",
+        ),
+        (HEAD + DRAFT + STEP + 'move = "repair"\nviews = 7\n', "views of the move 'repair' must not be above 3"),
+        (HEAD + DRAFT + STEP + 'move = "repair"\nviews = "3"\n', "views .* must be of the kind int, not '3'"),
+        (HEAD + DRAFT + STEP + 'move = "repair"\nviews = true\n', "views .* must be of the kind int, not True"),
         (HEAD + DRAFT + "n = [1]\n", "must be of the kind int"),
         (HEAD + DRAFT + 'n = "$n"\n', r"\$n refers to no entry of \[parameters\]"),
         (HEAD + DRAFT.replace("draft", "drift"), "unknown move 'drift'; there are draft"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Annotated
 
 from atlas.problem import Input
 from atlas.sandbox.types import Status
@@ -18,12 +19,15 @@ from atlas.search.moves.expectations import Ballot, read_expected
 from atlas.search.outputs import class_of, input_key, output
 from atlas.search.pool import Additions, TestCase
 from atlas.search.session import Session
+from atlas.search.strategy import Range
 
 NAME = "self_tests"
 _CHECKED_WITH = 4
 
 
-async def self_tests(session: Session, *, inputs: int = 4, samples: int = 4, ask_again: int = 1) -> Additions:
+async def self_tests(
+    session: Session, *, inputs: int = 4, samples: Annotated[int, Range(1)] = 4, ask_again: int = 1
+) -> Additions:
     """Ask ``samples`` times for the outputs of ``inputs`` inputs; ask up to ``ask_again`` times for invalid ones."""
     if not session.pool.members:
         return Additions()  # There is nothing that could be tested.
