@@ -9,7 +9,7 @@ import pytest
 from atlas.errors import UsageError
 from atlas.search.moves import MOVES
 from atlas.search.schedule import load, parameters, parse_choice, read, source_of
-from atlas.search.strategy import NAMES, Round, Scalar, Step
+from atlas.search.strategy import NAMES, Round, Scalar, Step, Strategy
 
 HEAD = 'name = "mine"\n'
 STEP = "[[rounds.steps]]\n"
@@ -30,6 +30,24 @@ def test_every_file_that_ships_has_a_name_to_ask_for_it():
 
     files = Path(atlas.search.__file__).parent.glob("strategies/*")
     assert sorted(file.stem for file in files) == sorted(NAMES)
+
+
+def phase(strategy: Strategy, number: int) -> list[Round]:
+    return [round for round in strategy.rounds if round.phase == number]
+
+
+def test_the_arms_of_the_ablation_differ_by_whole_phases_alone():
+    first, second, third, full = (load(name) for name in ("phase1", "phase1+2", "phase1+3", "full"))
+    for longer in (second, third, full):
+        assert longer.rounds[: len(first.rounds)] == first.rounds
+    assert {round.phase for round in first.rounds} == {1}
+    assert phase(second, 2) == phase(full, 2) != []
+    assert phase(third, 3) == phase(full, 3) != []
+    assert list(second.rounds) == phase(full, 1) + phase(full, 2)
+    assert list(third.rounds) == phase(full, 1) + phase(full, 3)
+    asked = [s for s in (first, second, third, full) if any(round.unsettled for round in s.rounds)]
+    assert {s.settled for s in asked} == {full.settled}
+    assert len({(s.confirm, s.thinking, s.extend) for s in (first, second, third, full)}) == 1
 
 
 def test_a_parameter_reaches_every_place_that_refers_to_it():
