@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from atlas.llm import programs
 from atlas.llm.programs import Why, read_program
 from atlas.llm.syntax import compiled
 
@@ -100,3 +101,13 @@ def test_whatever_is_read_compiles_and_has_the_name(text: str, entry: str | None
 @given(st.text(max_size=300), st.booleans())
 def test_no_text_upsets_it(text: str, cut: bool) -> None:
     assert read_program(text, "f", cut=cut).code is None or "f" in text
+
+
+def test_blocks_that_lack_the_name_are_not_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(programs, "mended", lambda text: asked.append(text) or iter((text,)))
+    block = "```python\ndef g(x):\n    return x\n```\n"
+    assert read_program(block * 64, "f").why is Why.NAME
+    assert len(asked) == 1  # to say why
+    assert read_program("```python\ndef f(x):\n    return (x\n```\n" * 64, "f").why is Why.BROKEN
+    assert len(asked) == 1 + 3 * 32

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LONGEST_REPLY = 1 << 20
+LONGEST_REPLY = 128 << 10
 """Characters of a reply that are looked at."""
 _MOST_BLOCKS = 256
 
@@ -34,7 +34,7 @@ class Block:
 
 
 def answer(text: str, *, cut: bool = False) -> str:
-    """The reply without reasoning that a server left in it, with plain line ends, at most 1 MiB of it.
+    """The reply without reasoning that a server left in it, with plain line ends, at most 128 KiB of it.
 
     A thought that is begun and never closed has no answer after it where the reply was ``cut`` off. Where the
     model ended by itself, its answer must be in there, and the text is taken as it is.

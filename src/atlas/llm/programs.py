@@ -33,6 +33,7 @@ _FOREIGN = re.compile(
 _CODE = re.compile(r"^[ \t]*(?:def|class|import|from|return|for|while|if|print)\b|\w[ \t]*=[ \t]*\w|\w\(", re.MULTILINE)
 """What may have been meant as Python."""
 _MOST_LINES = 4096
+_MOST_BLOCKS = 32
 
 
 class Why(StrEnum):
@@ -84,27 +85,35 @@ def read_program(text: str, entry: str | None, *, cut: bool = False, given: Coll
 
 
 def _attempts(sources: Sequence[Block]) -> Iterator[Block]:
-    """Each block as it is, each mended, each without prose; blocks that need each other joined, first of all."""
-    if len(sources) > 1 and (joined := _joined(sources)) is not None:
+    """Each block as it is, each mended, each without prose; blocks that need each other joined, first of all.
+
+    What compiles as it is has nothing to mend.
+    """
+    trees = [compiled(source.text) for source in sources]
+    if len(sources) > 1 and (joined := _joined(sources, trees)) is not None:
         yield joined
     yield from sources
-    for source in sources:
-        if len(source.text) <= LONGEST_PROGRAM:
-            yield from (replace(source, text=text) for text in list(mended(source.text))[1:])
-    for source in sources:
-        if len(source.text) <= LONGEST_PROGRAM:
-            yield from (replace(source, text=_without_prose(text)) for text in mended(source.text))
+    spoiled = [
+        source
+        for source, tree in zip(sources, trees, strict=True)
+        if tree is None and len(source.text) <= LONGEST_PROGRAM
+    ]
+    for source in spoiled:
+        yield from (replace(source, text=text) for text in list(mended(source.text))[1:])
+    for source in spoiled:
+        yield from (replace(source, text=_without_prose(text)) for text in mended(source.text))
 
 
 def _ranked(found: Sequence[Block], entry: str | None) -> list[Block]:
-    """Most promising first: Python by label, then (for programs) what reads its input, then the later one."""
+    """At most 32, most promising first: Python by label, then what reads its input (for programs), then the later."""
 
     def promise(numbered: tuple[int, Block]) -> tuple[bool, bool, int]:
         place, block = numbered
         reads = entry is None and any(word in block.text for word in ("input(", "stdin", "open(0"))
         return block.info in (*_PYTHON, ""), reads, place
 
-    return [block for _, block in sorted(enumerate(found), key=promise, reverse=True) if block.info not in _OTHERS]
+    ranked = (block for _, block in sorted(enumerate(found), key=promise, reverse=True))
+    return [block for block in ranked if block.info not in _OTHERS][:_MOST_BLOCKS]
 
 
 def _is_stub(text: str, entry: str) -> bool:
@@ -125,9 +134,8 @@ def _does_nothing(node: ast.stmt) -> bool:
             return False
 
 
-def _joined(sources: Sequence[Block]) -> Block | None:
+def _joined(sources: Sequence[Block], trees: Sequence[ast.Module | None]) -> Block | None:
     """The best block after those that define what it reads and does not have; None where it has all."""
-    trees = [compiled(block.text) for block in sources]
     if trees[0] is None:
         return None
     missing = unknown(trees[0])
