@@ -14,8 +14,10 @@ from atlas.bench.jsonl import write_lines
 from atlas.bench.keys import HiddenTest, Key
 from atlas.bench.phases import PhaseRates
 from atlas.bench.records import Grade, PoolCandidate, PoolRecord, Seconds, Submission, UsageRow, code_sha256
+from atlas.bench.records import grades as read_grades
 from atlas.bench.report import html, table
 from atlas.bench.report.plain import as_data
+from atlas.bench.report.story import story
 from atlas.bench.spec import Arm, RunFiles, RunSpec
 from atlas.bench.suites.install import install
 from atlas.bench.suites.store import load
@@ -174,6 +176,23 @@ def test_the_control_of_a_phase_is_compared_on_the_solves_that_it_answered(files
             "damaged there": "1 (10.0%)", "control damaged": "4 (40.0%)",
         },
     ]  # fmt: skip
+
+
+def test_the_story_is_of_a_program_that_was_found_wrong(files: RunFiles):
+    assert story(files) is None
+    write_lines(files.submissions("third", 0), (submitted("second", i).model_dump() for i in range(len(PROBLEMS))))
+    told = story(files)
+    assert told is not None
+    assert (told.problem.id, told.first, told.last, told.others) == ("p4", "first", "third", 2)
+    assert (told.before.code, told.after.code) == (WRONG, RIGHT)
+
+    grades = {place: grade.model_dump() for place, grade in read_grades(files.grades).items()}
+    del grades["p4", code_sha256(WRONG)]
+    grades["p5", code_sha256(WRONG)]["outcome"] = "lost"
+    write_lines(files.grades, grades.values())
+    told = story(files)
+    assert told is not None
+    assert (told.problem.id, told.others) == ("p6", 0)
 
 
 def test_an_empty_summary_renders():
