@@ -82,6 +82,21 @@ FUNCTIONS = [
         helpers="def is_prime(m):\n    return m > 1 and all(m % d for d in range(2, int(m ** 0.5) + 1))",
     ),
     Base(
+        "place_of",
+        "def place_of(xs, x):\n    low = -inf\n    for y in xs:\n        low = max(low, y)\n"
+        "    return bisect(xs, x) if x < low else len(xs)",
+        [[1, 3, 3, 7], 3],
+        3,
+        imports="from bisect import bisect\nfrom math import inf",
+    ),
+    Base(
+        "place_before",
+        "def place_before(xs, x):\n    return bisect.bisect_left(xs, x)",
+        [[1, 3, 3, 7], 3],
+        1,
+        imports="import bisect",
+    ),
+    Base(
         "flatten",
         "def flatten(items):\n    out = []\n    for item in items:\n        if isinstance(item, list):\n"
         "            out.extend(flatten(item))\n        else:\n            out.append(item)\n    return out",
