@@ -158,7 +158,7 @@ def _telling(*, quiet: bool) -> Generator[Callable[[str], None]]:
 
 
 def _next(engine: EngineChoice, advice: Advice, seen_context: int | None) -> str:
-    """The command to type next, with every setting that was found; it works as it stands."""
+    """The command to type next, with the settings that are options; it works as it stands."""
     context = engine.context
     if engine.kind != "endpoint" and seen_context is not None and seen_context < advice.context:
         context = min(advice.context, _longest_context(engine))
