@@ -82,6 +82,7 @@ def _between(said: str, begin: re.Pattern[str], ends: Mapping[str, re.Pattern[st
 def _fenced(said: str) -> tuple[Block, ...]:
     found: list[Block] = []
     fence, info, indent, lines = "", "", 0, list[str]()
+    quoted = False  # inside a docstring, as far as quotes tell
 
     def end(closed: bool) -> None:
         found.append(Block(info, "\n".join(lines), closed))
@@ -94,8 +95,12 @@ def _fenced(said: str) -> tuple[Block, ...]:
             if inline := _INLINE.match(line):
                 found.append(Block("", inline["body"].strip(), closed=True))
             elif opened:
-                fence, info, lines = opened["fence"], _first_word(opened["info"]), []
+                fence, info, lines, quoted = opened["fence"], _first_word(opened["info"]), [], False
                 indent = len(opened["before"]) if opened["before"].isspace() else 0
+        elif quoted and len(line) - len(line.lstrip(" \t")) > indent:
+            # A docstring's examples may stand in fences of their own.
+            lines.append(_dedented(line, indent))
+            quoted = not _turns(line)
         elif line.rstrip().endswith(fence):
             # Code may stand in front of a closing fence, too.
             if kept := line.rstrip().rstrip(fence[0]).rstrip():
@@ -105,12 +110,18 @@ def _fenced(said: str) -> tuple[Block, ...]:
         elif opened and opened["fence"] == fence and opened["info"].strip() and not opened["before"].strip():
             # The model began a new block without closing the last one.
             end(closed=False)
-            info, lines = _first_word(opened["info"]), []
+            info, lines, quoted = _first_word(opened["info"]), [], False
         else:
             lines.append(_dedented(line, indent))
+            quoted ^= _turns(line)
     if fence:
         end(closed=False)
     return tuple(found)
+
+
+def _turns(line: str) -> bool:
+    """Whether a docstring begins or ends in the line, but not both."""
+    return (line.count('"""') + line.count("'''")) % 2 == 1
 
 
 def _first_word(info: str) -> str:

@@ -200,8 +200,8 @@ class _Entry:
 
 
 def _defined(tree: ast.Module) -> set[str]:
-    """Names that the module itself makes: those that it imports, or may make, are made elsewhere."""
-    sure = [node for node in tree.body if not isinstance(node, ast.If | ast.For | ast.While)]
+    """Names that the module itself makes for sure, so that they can be called: a coroutine is no result."""
+    sure = [node for node in tree.body if not isinstance(node, ast.If | ast.For | ast.While | ast.AsyncFunctionDef)]
     return {name for node in sure for name in bound_by(node, imports=False)}
 
 

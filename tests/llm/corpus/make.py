@@ -252,6 +252,16 @@ FUNCTION_HABITS: dict[str, Habit] = {
     "no imports": lambda b: fence(b.whole.replace(b.imports, "").lstrip()) if b.imports else None,
     "helper apart": lambda b: f"A helper first:\n{fence(b.helpers)}\nThen:\n{fence(b.code)}" if b.helpers else None,
     "imports apart": lambda b: f"{fence(b.imports)}\nand\n{fence(b.code)}" if b.imports and not b.helpers else None,
+    "fence in a docstring": lambda b: fence(
+        re.sub(
+            rf"(def {b.entry}\(.*\n)",
+            rf'\1    """Do it.\n\n    ```python\n    {b.entry}(1)\n    ```\n    """\n',
+            b.whole,
+        )
+    ),
+    "async once more": lambda b: (
+        f"{fence(b.whole)}\nOr:\n{fence(f'async def {b.entry}(*args):' + chr(10) + '    return 0')}"
+    ),
     "tests that import it": lambda b: (
         f"{fence(b.whole)}\nTests:\n{fence(f'from solution import {b.entry}' + chr(10) + f'assert {b.call} == 0')}"
     ),
