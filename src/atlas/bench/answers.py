@@ -7,9 +7,6 @@ from dataclasses import asdict, dataclass
 from atlas.bench.records import PoolCandidate, PoolRecord, Submission, UsageRow
 from atlas.search.solver import Solved
 
-_UNUSABLE = "held no usable program"
-"""In the reasons that a pool counts for completions without a program (``atlas.search.moves.programs``)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -44,8 +41,7 @@ def answer_of(solved: Solved) -> Answer:
         )
         for member in pool.members
     )
-    unusable = sum(count for reason, count in pool.reasons.items() if _UNUSABLE in reason)
-    return Answer(submission, PoolRecord(problem=solution.problem_id, candidates=candidates, unusable=unusable))
+    return Answer(submission, PoolRecord(problem=solution.problem_id, candidates=candidates, unusable=pool.unusable))
 
 
 def lost(problem: str, reason: str) -> Answer:

@@ -18,7 +18,7 @@ class Candidate:
 
     ``code`` is what the model wrote, ``program`` what is run. ``id`` and ``key`` follow from the structure of
     the search ("draft-0.3": round 0, index 3), so they are the same in every replay. ``tokens`` were
-    generated for it. ``parent`` is the candidate that it was made from.
+    generated for it. ``parent`` is the candidate that it was made from, ``note`` what was thought of that one.
     """
 
     id: str
@@ -28,6 +28,7 @@ class Candidate:
     key: str
     tokens: int
     program: Program
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,16 @@ class TestCase:
 class Additions:
     """What one move found. The solver adds it to the pool at the end of the round, in the strategy's order.
 
-    ``reasons`` count what could not be used, by a sentence for a person.
+    ``reasons`` count what could not be used, by a sentence for a person; ``unusable`` the completions that held no
+    program. ``tried`` names what was shown to be repaired: a candidate's id and the ``input_key`` of its failure.
     """
 
     candidates: tuple[Candidate, ...] = ()
     inputs: tuple[Input, ...] = ()
     tests: tuple[TestCase, ...] = ()
     reasons: tuple[str, ...] = ()
+    unusable: int = 0
+    tried: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,8 +83,10 @@ class Pool:
     inputs: list[Input] = field(default_factory=list[Input])
     tests: list[TestCase] = field(default_factory=list[TestCase])
     reasons: Counter[str] = field(default_factory=Counter[str])
-    parents: set[str] = field(default_factory=set[str])
-    """Candidates that others were made from, merged duplicates included."""
+    unusable: int = 0
+    """Completions that were to be programs and held none."""
+    tried: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Which candidate was shown with which failing input to be repaired, whatever came of it."""
     _by_form: dict[str, int] = field(default_factory=dict[str, int])
     _by_input: dict[str, int] = field(default_factory=dict[str, int])
     _observations: dict[tuple[int, int], Observation] = field(default_factory=dict[tuple[int, int], Observation])
@@ -104,6 +110,8 @@ class Pool:
             if self.add_input(test.input) is not None:
                 self.tests.append(test)
         self.reasons.update(found.reasons)
+        self.unusable += found.unusable
+        self.tried.update(found.tried)
 
     def add_candidate(self, candidate: Candidate) -> Member:
         """Add a candidate, or count it to the one that is the same but for layout, comments and docstrings."""
@@ -116,7 +124,6 @@ class Pool:
             member.drawn += 1
         else:
             member.derived += 1
-            self.parents.add(candidate.parent)
         return member
 
     def add_input(self, input: Input) -> int | None:

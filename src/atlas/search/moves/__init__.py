@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
+from atlas.search.moves.div_sampling import div_sampling
 from atlas.search.moves.draft import draft
 from atlas.search.moves.inputs import inputs
+from atlas.search.moves.plan_search import plan_search
 from atlas.search.moves.repair import repair
 from atlas.search.moves.self_tests import self_tests
 from atlas.search.pool import Additions
@@ -20,6 +22,8 @@ Move: TypeAlias = Callable[..., Coroutine[Any, Any, Additions]]
 
 MOVES: Mapping[str, Move] = {
     "draft": draft,
+    "plan_search": plan_search,
+    "div_sampling": div_sampling,
     "inputs": inputs,
     "self_tests": self_tests,
     "repair": repair,

@@ -19,16 +19,18 @@ def read_programs(
     problem = session.pool.problem
     found: list[Candidate] = []
     reasons: list[str] = []
+    unusable = 0
     for id, completion in zip(ids, reply.completions, strict=False):
         code = extract_program(completion.text, entry_of(problem))
         if code is None and (code := _misnamed(problem, completion)) is not None:
             reasons.append("a reply gave its function another name than asked; it was taken under the asked one")
         if code is None:
             reasons.append(_why(completion))
+            unusable += 1
             continue
         program = assemble(problem, code)
         found.append(Candidate(id, code, move, parent, key, completion.tokens, program))
-    return Additions(candidates=tuple(found), reasons=tuple(reasons))
+    return Additions(candidates=tuple(found), reasons=tuple(reasons), unusable=unusable)
 
 
 def merged(parts: Sequence[Additions]) -> Additions:
@@ -38,6 +40,8 @@ def merged(parts: Sequence[Additions]) -> Additions:
         inputs=tuple(i for part in parts for i in part.inputs),
         tests=tuple(t for part in parts for t in part.tests),
         reasons=tuple(r for part in parts for r in part.reasons),
+        unusable=sum(part.unusable for part in parts),
+        tried=tuple(t for part in parts for t in part.tried),
     )
 
 

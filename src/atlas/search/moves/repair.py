@@ -7,12 +7,14 @@ candidate; it wins by evidence only.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from atlas.gather import gather
 from atlas.problem import Input
 from atlas.sandbox.types import Status
 from atlas.search import prompts
 from atlas.search.moves.programs import merged, read_programs
-from atlas.search.outputs import class_of, matches, output, shown, shown_value
+from atlas.search.outputs import class_of, input_key, matches, output, shown, shown_value
 from atlas.search.pool import Additions
 from atlas.search.prompts import Failure
 from atlas.search.session import Session
@@ -36,7 +38,8 @@ async def _of(session: Session, place: int, member: int, failing: list[Failure],
     request = session.request(messages, NAME, place, parent=candidate.id, n=samples)
     reply = await session.ask(key, request)
     ids = [f"{NAME}-{session.round}.{place}.{i}" for i in range(samples)]
-    return read_programs(session, reply, NAME, key, ids, parent=candidate.id)
+    tried = tuple((candidate.id, input_key(f.input)) for f in failing)
+    return replace(read_programs(session, reply, NAME, key, ids, parent=candidate.id), tried=tried)
 
 
 def _targets(session: Session, parents: int, failures: int) -> list[tuple[int, list[Failure]]]:
@@ -49,7 +52,7 @@ def _targets(session: Session, parents: int, failures: int) -> list[tuple[int, l
     for member in (int(u) for u in standing.order):
         candidate = session.pool.members[member].candidate
         cluster = int(standing.cluster[member])
-        if len(found) == parents or cluster in clusters or candidate.id in session.pool.parents:
+        if len(found) == parents or cluster in clusters or any(id == candidate.id for id, _ in session.pool.tried):
             continue
         failing = (_failed_examples(session, member) or _outvoted(session, member))[:failures]
         if failing:
