@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from array import array
+from itertools import islice
 from multiprocessing import Pool
 from pathlib import Path
 from random import Random
@@ -15,11 +16,11 @@ from random import Random
 import numpy as np
 from tokenizers import Tokenizer
 
-from training.samples import sample
+from training.samples import samples
 from training.tokenizer import encode_chat
 
 CHUNK = 500
-MAX_TOKENS = 512
+MAX_TOKENS = 768
 
 
 def chunk(work: tuple[str, int, int]) -> list[tuple[list[int], int]]:
@@ -27,7 +28,7 @@ def chunk(work: tuple[str, int, int]) -> list[tuple[list[int], int]]:
     path, seed, number = work
     tokenizer = Tokenizer.from_file(path)
     rng = Random(f"samples-{seed}-{number}")
-    encoded = (encode_chat(tokenizer, s.prompt, s.reply) for s in (sample(rng) for _ in range(CHUNK)))
+    encoded = (encode_chat(tokenizer, s) for s in islice(samples(rng), CHUNK))
     return [(ids, prompt) for ids, prompt in encoded if len(ids) <= MAX_TOKENS]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from training.model import Config
-from training.tokenizer import CHAT_TEMPLATE, SPECIALS
+from training.tokenizer import CHAT_TEMPLATE, SPECIALS, TAGS
 
 
 def tensors(average: dict[str, torch.Tensor], config: Config) -> dict[str, np.ndarray]:
@@ -48,7 +48,8 @@ def write(out: Path, state: dict[str, Any], tokenizer: dict[str, Any]) -> None:
     w.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     vocabulary = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].__getitem__)
     tokens = vocabulary + [f"<|unused{i}|>" for i in range(config.vocabulary - len(vocabulary))]
-    kinds = [gguf.TokenType.CONTROL if t in SPECIALS else gguf.TokenType.NORMAL for t in vocabulary]
+    kind = dict.fromkeys(SPECIALS, gguf.TokenType.CONTROL) | dict.fromkeys(TAGS, gguf.TokenType.USER_DEFINED)
+    kinds = [kind.get(t, gguf.TokenType.NORMAL) for t in vocabulary]
     kinds += [gguf.TokenType.UNUSED] * (len(tokens) - len(vocabulary))
     merges = [m if isinstance(m, str) else " ".join(m) for m in tokenizer["model"]["merges"]]
     w.add_tokenizer_model("gpt2")

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 class Config:
     """Shape of the model."""
 
-    vocabulary: int = 1536
+    vocabulary: int = 2048
     width: int = 192
-    layers: int = 6
-    heads: int = 3
+    layers: int = 8
+    heads: int = 6
     hidden: int = 512
     context: int = 1024
     rope_base: float = 10_000.0

@@ -6,8 +6,10 @@ useful costs more than wording it.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -17,10 +19,18 @@ from atlas.bench.world.program import Style, program
 from atlas.bench.world.tasks import Task, Telling, draw_task
 from atlas.problem import Problem
 from atlas.search import prompts
-from atlas.search.moves.perturbations import INSTRUCTIONS, ROLES
 from training import mutants, replies
 from training.wordings import reword
 
+_PERTURBATIONS = tomllib.loads((Path(prompts.__file__).parent / "perturbations.toml").read_text(encoding="utf-8"))
+ROLES = (*_PERTURBATIONS["roles"], "You are a helpful assistant.", "You are an expert programmer.", "You know Python well.")
+INSTRUCTIONS = (
+    *_PERTURBATIONS["instructions"],
+    "Take your time.",
+    "Make sure that every step is there.",
+    "Check the code against the examples.",
+    "Keep it short.",
+)
 THINK, THOUGHT = "<think>\n", "</think>\n"
 
 

@@ -81,6 +81,90 @@ WORDINGS: Final[dict[str, tuple[str, ...]]] = {
         "Give only the whole fixed code, in a single Python block.",
         "Return just the repaired code in a Python block.",
     ),
+    "Say what matters for solving this problem.": (
+        "What has to be seen to solve this problem?",
+        "List what is important about this problem.",
+        "Note what you observe about this problem.",
+    ),
+    "Reply with a list of short observations, one on each line, no code.": (
+        "Answer with short observations in a list, without code.",
+        "Give a list of brief observations, a line each, and no code.",
+    ),
+    "Plan how to solve this problem.": (
+        "Make a plan for solving this problem.",
+        "How would you solve this problem? Plan it.",
+        "Write a plan for this problem.",
+    ),
+    "Reply with a numbered list of steps, no code.": (
+        "Answer with numbered steps and without code.",
+        "Give the steps as a numbered list, and no code.",
+        "Number the steps; do not write code.",
+    ),
+    "Say this problem again in other words.": (
+        "Restate this problem in your own words.",
+        "Rephrase this problem.",
+        "Put this problem in other words.",
+    ),
+    "Reply with the restated problem only, no code.": (
+        "Answer with the new wording alone, without code.",
+        "Give just the rephrased problem and no code.",
+    ),
+    "Split this problem into smaller parts.": (
+        "Break this problem down into parts.",
+        "Divide this problem into smaller problems.",
+    ),
+    "Reply with a list of the parts, one on each line, no code.": (
+        "Answer with the parts in a list, without code.",
+        "Give a list of parts, a line each, and no code.",
+    ),
+    "Find calls for which these two functions give different results.": (
+        "On which calls do these two functions differ?",
+        "Propose calls that tell these two functions apart.",
+    ),
+    "Find inputs for which these two programs print different results.": (
+        "On which inputs do these two programs differ?",
+        "Propose inputs that tell these two programs apart.",
+    ),
+    "First code:": ("Code A:", "One version:"),
+    "Second code:": ("Code B:", "Another version:"),
+    "This Python function is wrong. Say why.": (
+        "What is wrong with this Python function?",
+        "Explain the mistake in this Python function.",
+    ),
+    "This Python program is wrong. Say why.": (
+        "What is wrong with this Python program?",
+        "Explain the mistake in this Python program.",
+    ),
+    "Compare the code with the problem, step by step.": (
+        "Hold the code against the problem, one step after the other.",
+        "Go through the problem step by step and compare the code.",
+    ),
+    "Follow the failing input through the code.": (
+        "Run the code on the failing input in your head.",
+        "Trace the failing input.",
+    ),
+    "Check empty inputs, limits and the form of the result.": (
+        "Look at edge cases and at the form of the result.",
+        "Look at empty and extreme inputs and at what is returned.",
+    ),
+    "Reply with what is wrong in one or two sentences, no code.": (
+        "Answer with one or two sentences about the mistake, without code.",
+        "Give the mistake in a sentence or two, and no code.",
+    ),
+    "Earlier attempts at this Python function failed. Write a correct one.": (
+        "The attempts below at this Python function are wrong. Write it correctly.",
+        "This Python function was tried before and failed. Write it right.",
+    ),
+    "Earlier attempts at this Python program failed. Write a correct one.": (
+        "The attempts below at this Python program are wrong. Write it correctly.",
+        "This Python program was tried before and failed. Write it right.",
+    ),
+    "Analysis:": ("What was found:", "Analyses:", "Review:"),
+    "Observations:": ("Observed:", "Some observations:"),
+    "Lesson:": ("What was learned:", "Learned:"),
+    "Attempt ": ("Try ", "Version "),
+    "Hint:": ("A hint:", "It may help:"),
+    "Plan:": ("The plan:", "A plan:", "Use this plan:"),
     "Wrong code:": ("Code:", "The code:", "Current code:", "Faulty code:"),
     "Signature:": ("Function signature:", "Use this signature:", "The signature is"),
     "Examples:": ("Some examples:", "For example:", "Example cases:", "Sample cases:"),
