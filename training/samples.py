@@ -23,7 +23,12 @@ from training import mutants, replies
 from training.wordings import reword
 
 _PERTURBATIONS = tomllib.loads((Path(prompts.__file__).parent / "perturbations.toml").read_text(encoding="utf-8"))
-ROLES = (*_PERTURBATIONS["roles"], "You are a helpful assistant.", "You are an expert programmer.", "You know Python well.")
+ROLES = (
+    *_PERTURBATIONS["roles"],
+    "You are a helpful assistant.",
+    "You are an expert programmer.",
+    "You know Python well.",
+)
 INSTRUCTIONS = (
     *_PERTURBATIONS["instructions"],
     "Take your time.",

@@ -81,9 +81,7 @@ def _problem(pipeline: Pipeline, rng: Random, index: int, seed: int, difficulty:
     return problem, Key(problem.id, rule, tests, reference=program(task, Style.STEPS))
 
 
-def _values(
-    task: Task, rng: Random, count: int, bounds: Bounds, without: list[Any] | None = None
-) -> list[Any] | None:
+def _values(task: Task, rng: Random, count: int, bounds: Bounds, without: list[Any] | None = None) -> list[Any] | None:
     """Distinct inputs; at least two different outputs among them, so that no constant passes.
 
     Hidden inputs (those apart from ``without``) meet the task's edge-case clause at least once.
