@@ -6,6 +6,7 @@ python -m training.data --tokens 20000000 --out training/out/data.npz
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from array import array
 from itertools import islice
@@ -16,7 +17,7 @@ from random import Random
 import numpy as np
 from tokenizers import Tokenizer
 
-from training.samples import samples
+from training.samples import Sample, samples
 from training.tokenizer import encode_chat
 
 CHUNK = 500
@@ -39,14 +40,15 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=20_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--also", type=Path, help="samples of training.onpolicy, added once each")
     args = parser.parse_args()
     ids, lengths, prompts = array("H"), array("H"), array("H")
     started = shown = time.monotonic()
     with Pool(args.workers) as pool:
         # Enough even at 100 tokens a sample: imap runs ahead of what is taken, and must not do so for ever.
         chunks = range(args.tokens // (100 * CHUNK) + 2)
-        for samples in pool.imap(chunk, ((str(args.tokenizer), args.seed, n) for n in chunks)):
-            for sample_ids, prompt in samples:
+        for made in pool.imap(chunk, ((str(args.tokenizer), args.seed, n) for n in chunks)):
+            for sample_ids, prompt in made:
                 ids.extend(sample_ids)
                 lengths.append(len(sample_ids))
                 prompts.append(prompt)
@@ -56,6 +58,14 @@ def main() -> None:
             if len(ids) >= args.tokens:
                 break
         pool.terminate()
+    if args.also is not None:
+        tokenizer = Tokenizer.from_file(str(args.tokenizer))
+        for line in args.also.read_text(encoding="utf-8").splitlines():
+            sample_ids, prompt = encode_chat(tokenizer, Sample(**json.loads(line)))
+            if len(sample_ids) <= MAX_TOKENS:
+                ids.extend(sample_ids)
+                lengths.append(len(sample_ids))
+                prompts.append(prompt)
     np.savez(args.out, ids=np.array(ids), lengths=np.array(lengths), prompts=np.array(prompts))
     print(f"{len(ids)} tokens in {len(lengths)} samples: {args.out}")
 

@@ -107,12 +107,9 @@ def samples_of(s: Setting, wrongs: list[Wrong]) -> Iterator[Sample]:
         yield made("repair", prompts.repair(s.problem, wrong.code, [wrong.failure], said), right_code)
         if wrong.fault and rng.random() < 0.3:
             view = rng.choice(prompts.VIEWS)
-            said_so = (
-                wrong.fault
-                if view != "trace"
-                else f"The result should be {wrong.failure.expected.strip()}. {wrong.fault}"
-            )
-            yield made("analyse", prompts.analyse(s.problem, wrong.code, wrong.failure, view), said_so)
+            expected = f"The result should be {wrong.failure.expected.strip()}. " if view == "trace" else ""
+            request = prompts.analyse(s.problem, wrong.code, wrong.failure, view)
+            yield made("analyse", request, f"{expected}{wrong.fault}")
     if len(wrongs) > 1:
         attempts = [prompts.Attempt(w.code, w.failure, w.fault if rng.random() < 0.6 else "") for w in wrongs[:2]]
         yield made("refine", prompts.refine(s.problem, attempts), right_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -87,7 +88,7 @@ def observation_lines(pipeline: Pipeline, rng: Random) -> list[str]:
     steps = pipeline.steps
     lines = [f"the first step is to {canonical(steps[0])}", f"the last step is to {canonical(steps[-1])}"]
     lines += [f"step {i} is to {canonical(s)}" for i, s in enumerate(steps[1:-1], 2)]
-    lines += [f"{canonical(a)} comes before {canonical(b)}" for a, b in zip(steps, steps[1:], strict=False)]
+    lines += [f"{canonical(a)} comes before {canonical(b)}" for a, b in pairwise(steps)]
     lines.append(f"there {'is 1 step' if len(steps) == 1 else f'are {len(steps)} steps'}")
     if pipeline.edge is not None:
         lines.append(pipeline.edge.note())
