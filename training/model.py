@@ -105,8 +105,11 @@ class Model(nn.Module):
 
     def loss(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Mean cross-entropy of the tokens that ``mask`` (batch, time) marks, each predicted from those before it."""
-        hidden = self(ids[:, :-1])
-        wanted = mask[:, 1:]
-        # Only the marked positions go through the output matrix: the vocabulary is a third of the compute.
-        logits = F.linear(hidden[wanted], self.embed.weight)
-        return F.cross_entropy(logits.float(), ids[:, 1:][wanted])
+        hidden, following = self(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten()
+        # Only the marked positions go through the output matrix: the vocabulary is a good part of the compute.
+        # Their number is rounded up with positions that do not count, for the sake of few shapes.
+        places = mask[:, 1:].flatten().nonzero().squeeze(1)
+        padding = places.new_zeros(-len(places) % 256)
+        wanted = torch.cat((following[places], torch.full_like(padding, -100)))
+        logits = F.linear(hidden[torch.cat((places, padding))], self.embed.weight)
+        return F.cross_entropy(logits.float(), wanted)

@@ -35,19 +35,23 @@ class Batches:
         rng = np.random.default_rng((self.seed, number))
         noisy = self.lengths + rng.uniform(0, 24, len(self.lengths))
         order = np.argsort(noisy)
-        batches, batch, longest = [], [], 0
-        for index in order:
-            longest = max(longest, self.lengths[index])
-            if batch and longest * (len(batch) + 1) > self.tokens:
-                batches.append(np.array(batch))
-                batch, longest = [], self.lengths[index]
-            batch.append(index)
-        batches.append(np.array(batch))
+        batches, at = [], 0
+        while at < len(order):
+            # Few shapes: every new one costs the matrix library a compilation, and memory that it keeps.
+            rows = max(1, self.tokens // self._width(self.lengths[order[at]]))
+            batch = order[at : at + rows]
+            rows = max(1, self.tokens // self._width(self.lengths[batch].max()))
+            batches.append(batch[:rows])
+            at += rows
         return [batches[i] for i in rng.permutation(len(batches))]
+
+    @staticmethod
+    def _width(longest: int) -> int:
+        return -(-int(longest) // 32) * 32
 
     def tensors(self, batch: np.ndarray) -> tuple[Tensor, Tensor]:
         """Ids and loss mask, both (batch, time)."""
-        width = int(self.lengths[batch].max())
+        width = self._width(self.lengths[batch].max())
         ids = np.zeros((len(batch), width), dtype=np.int64)
         mask = np.zeros((len(batch), width), dtype=bool)
         for row, index in enumerate(batch):
