@@ -76,3 +76,101 @@ def test_lines_that_only_look_like_examples_stay_in_the_statement() -> None:
 def test_unusable_statements_are_one_sentence(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         read_statement(text)
+
+
+LEETCODE = """\
+You are given the `head` of a linked list and a number `n`. Remove the n-th node from its end.
+
+**Example 1:**
+
+**Input:** head = [1,2,3,4,5], n = 2
+**Output:** [1,2,3,5]
+**Explanation:** The fourth node is gone.
+
+Example 2:
+Input: head = [1], n = 1
+Output: []
+
+Constraints:
+- The list has between 1 and 30 nodes.
+
+```python
+# Definition for singly-linked list.
+# class ListNode:
+#     def __init__(self, val=0, next=None):
+#         self.val = val
+#         self.next = next
+class Solution:
+    def removeNthFromEnd(self, head: Optional[ListNode], n: int) -> Optional[ListNode]:
+```
+"""
+
+
+def test_a_pasted_leetcode_problem() -> None:
+    problem = read_statement(LEETCODE)
+    assert isinstance(problem, FunctionProblem)
+    assert str(problem.signature) == "def removeNthFromEnd(head: Optional[ListNode], n: int) -> Optional[ListNode]:"
+    assert problem.examples == (
+        Example(Call(([1, 2, 3, 4, 5], 2)), [1, 2, 3, 5]),
+        Example(Call(([1], 1)), []),
+    )
+    assert problem.statement == (
+        "You are given the `head` of a linked list and a number `n`. Remove the n-th node from its end.\n\n"
+        "Explanation of example 1: The fourth node is gone.\n\n"
+        "Constraints:\n- The list has between 1 and 30 nodes."
+    )
+    assert problem.prelude.startswith("from typing import Optional\n\n\nclass ListNode:")
+
+
+@pytest.mark.parametrize(
+    ("shown", "args", "output"),
+    [
+        ("Input: nums = [2,7], target = 9\nOutput: [0,1]", ([2, 7], 9), [0, 1]),
+        ("Input: target = 9, nums = [2,7]\nOutput: [0,1]", ([2, 7], 9), [0, 1]),
+        ("Input: [2,7], 9\nOutput: true", ([2, 7], 9), True),
+        ("Input:\nnums = [1,null,3]\n, target = -1\nOutput:\n2.50000\n", ([1, None, 3], -1), 2.5),
+        ('Input: `nums = []`, `target = "a"`\nOutput: "b"\nExplanation: none.', ([], "a"), "b"),
+    ],
+)
+def test_leetcode_examples(shown: str, args: tuple[object, ...], output: object) -> None:
+    problem = read_statement(f"Find it.\n\ndef find(nums: List[int], target: int) -> List[int]:\n\n{shown}")
+    assert isinstance(problem, FunctionProblem)
+    assert problem.examples == (Example(Call(args), output),)
+    assert problem.prelude == "from typing import List\n"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Input: nums = [3,2]\nOutput: [0,1]",
+        "Input: other = [2,7], target = 9\nOutput: [0,1]",
+        "Input: nums = [2], target = open('x')\nOutput: 1",
+        "Input: nums = [2], target = 3\nOutput: 2, nums = [2,_]",
+        "Input: ), (, [\nOutput: ]",
+    ],
+)
+def test_what_does_not_fit_the_signature_stays_in_the_statement(shown: str) -> None:
+    problem = read_statement(f"Find it.\n\ndef find(nums: List[int], target: int) -> List[int]:\n\n{shown}")
+    assert isinstance(problem, FunctionProblem)
+    assert problem.examples == ()
+    assert "Output" in problem.statement
+
+
+def test_a_tree_whose_class_stands_in_the_statement() -> None:
+    text = "class TreeNode:\n    def __init__(self, val=0):\n        self.val = val\n\nCount the nodes."
+    problem = read_statement(f"{text}\ndef count(root: 'TreeNode') -> int:\nInput: root = [1,null,2]\nOutput: 2")
+    assert isinstance(problem, FunctionProblem)
+    assert problem.signature.name == "count"
+    assert problem.examples == (Example(Call(([1, None, 2],)), 2),)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Design a stack.\nclass MinStack:\n    def push(self, x: int) -> None:\n", "asks for a class"),
+        ("Do it.\nclass Solution:\n    pass\n", "no method"),
+    ],
+)
+def test_classes_that_are_no_function(text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        read_statement(text)

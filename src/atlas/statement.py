@@ -1,7 +1,8 @@
 """Reads a statement that a person typed or pasted into a Problem: signature and examples are found in the text.
 
-A ``def name(...)`` makes it a function problem; otherwise it is a program that reads standard input. What was
-recognised is taken out of the statement, because every request shows it in its own place.
+A ``def name(...)``, alone or as the method of a ``class Solution``, makes it a function problem; otherwise it is a
+program that reads standard input. What was recognised is taken out of the statement, because every request shows it
+in its own place.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import ast
 import re
 from typing import Final
 
+from atlas import leetcode, structures
 from atlas.compare import codec
 from atlas.errors import UsageError
 from atlas.problem import Call, Example, FunctionProblem, Parameter, Problem, Signature, Stdin, StdinProblem
 
 MAX_CHARACTERS: Final = 100_000
 
-_DEF = re.compile(r"(?:^|(?<=\s)|(?<=`))def\s+\w+\s*\(")
+_DEF = re.compile(r"(?:^|(?<=\s)|(?<=`))def\s+(?!__init__\b)\w+\s*\(")
 _RETURNS = re.compile(r"(?:\s*->\s*[^:\n`]+)?[ \t]*:?")
 _LONGEST_SIGNATURE = 2_000
 _LABEL = re.compile(r"^\s*(?:function )?signature\s*:?\s*$", re.IGNORECASE | re.MULTILINE)
@@ -41,16 +43,30 @@ def read_statement(text: str, *, id: str = "problem") -> Problem:
         raise UsageError("The statement is empty: say what the program should do.")
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"The statement has {len(text)} characters; at most {MAX_CHARACTERS} are taken.")
-    place = _find_signature(text)
-    if place is None:
+    if (method := leetcode.in_class(text)) is not None:
+        signature, text = _method(*method)
+    elif (place := _find_signature(text)) is not None:
+        signature = read_signature(text[place])
+        if signature.parameters[:1] == (Parameter("self"),):
+            raise UsageError("The statement asks for a class; only functions, class Solution and programs are taken.")
+        before = re.sub(r"signature:\s*$", "", text[: place.start], flags=re.IGNORECASE)
+        text = _LABEL.sub("", before + text[place.stop :])
+    else:
         return _stdin(text, id)
-    signature = read_signature(text[place])
-    before = re.sub(r"signature:\s*$", "", text[: place.start], flags=re.IGNORECASE)
-    text = _LABEL.sub("", before + text[place.stop :])
-    statement, examples = _take_examples(text, signature.name)
+    text, examples = _take_examples(text, signature.name)
+    statement, more = leetcode.take_examples(text, signature)
     if not statement:
         raise UsageError("The statement has a signature but says nothing: say what the function should do.")
-    return FunctionProblem(id, statement, signature, tuple(examples))
+    return FunctionProblem(id, statement, signature, (*examples, *more), structures.prelude(signature))
+
+
+def _method(before: str, body: str) -> tuple[Signature, str]:
+    """The signature of a ``class Solution``'s method, and the text without it."""
+    place = _find_signature(body)
+    if place is None:
+        raise UsageError("The class Solution has no method: paste it with its def line.")
+    signature = leetcode.without_self(read_signature(body[place]))
+    return signature, leetcode.tidy(before + body[: place.start] + leetcode.after_method(body[place.stop :]))
 
 
 def _find_signature(text: str) -> slice | None:

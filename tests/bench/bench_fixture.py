@@ -57,3 +57,13 @@ def answer(body: Mapping[str, Any], index: int) -> str:
 def spec_for(url: str, *arms: Arm, **changes: Any) -> RunSpec:
     arms = arms or (Arm("single", "single"), Arm("best", "best-of-n", {"n": 5}))
     return RunSpec("small", arms, engine=EngineChoice("endpoint", url=url), **changes)
+
+
+def installed(site: Path, **moves: str) -> Path:
+    """A folder for ``sys.path`` with an installed distribution that offers ``moves`` (name -> module:function)."""
+    about = site / "leaking_moves-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: leaking-moves\nVersion: 1.0\n")
+    lines = "".join(f"{name} = {place}\n" for name, place in moves.items())
+    (about / "entry_points.txt").write_text(f"[atlas.moves]\n{lines}")
+    return site

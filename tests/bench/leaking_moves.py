@@ -8,10 +8,8 @@ from pathlib import Path
 
 from atlas.bench.home import find_suite, runs_root
 from atlas.sandbox.types import Program
-from atlas.search.moves.draft import draft
 from atlas.search.pool import Additions, Candidate
 from atlas.search.session import Session
-from atlas.search.strategy import Round, Step, Strategy
 
 
 def by_path() -> str:
@@ -93,15 +91,3 @@ def _candidate(session: Session, move: str, comment: str) -> Additions:
     code = f"{comment}\nx = {comment!r}\n" + (f"def {entry}(*a):\n    return 0\n" if entry else "print()\n")
     candidate = Candidate(f"{move}-{session.round}", code, move, None, move, 0, Program(code, entry))
     return Additions(candidates=(candidate,))
-
-
-def peeking() -> Strategy:
-    return Strategy("peeking", (Round((Step("peek"),)),))
-
-
-def stealing() -> Strategy:
-    return Strategy("stealing", (Round((Step("draft", {"n": 1}), Step("steal"))),))
-
-
-MOVES = {"peek": peek, "steal": steal, "draft": draft}
-STRATEGIES = {"peeking": peeking, "stealing": stealing}

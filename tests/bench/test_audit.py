@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_fixture import HERE, answer, small_suite, spec_for
+from bench_fixture import HERE, answer, installed, small_suite, spec_for
 from leaking_moves import WAYS
 from scripted_server import ScriptedServer
 
@@ -25,13 +25,24 @@ from atlas.sandbox.box import landlock
 pytestmark = pytest.mark.skipif(landlock.version() == 0, reason="this kernel has no Landlock")
 
 
+def arm_of(name: str, *moves: str) -> Arm:
+    """An arm whose only round plays these moves; ``draft`` draws one program."""
+    steps = "".join(f'[[rounds.steps]]\nmove = "{m}"\n' + ("n = 1\n" if m == "draft" else "") for m in moves)
+    return Arm(name, name, toml=f'name = "{name}"\n[[rounds]]\n{steps}')
+
+
+PEEKING, STEALING = arm_of("peeking", "peek"), arm_of("stealing", "draft", "steal")
+
+
 def drop(_: Event) -> None:
     """Watch nothing."""
 
 
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ScriptedServer]:
+    site = installed(tmp_path / "site", peek="leaking_moves:peek", steal="leaking_moves:steal")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", f"{HERE}:{site}")
     with ScriptedServer(answer=answer) as server:
         yield server
 
@@ -72,7 +83,7 @@ async def test_a_problem_lost_to_the_server_is_no_finding(atlas_home: Path, mode
 async def test_every_way_to_the_keys_is_denied_to_a_move(atlas_home: Path, model: ScriptedServer):
     small_suite()
     await run(spec_for(model.url, Arm("single", "single"), limit=1), drop)
-    spec = spec_for(model.url, Arm("peeking", "peeking"), plugins=("leaking_moves",), limit=1)
+    spec = spec_for(model.url, PEEKING, limit=1)
     result = await run(spec, drop)
     (pool,) = (result.root / "pools" / "peeking-0.jsonl").read_text().splitlines()
     code = json.loads(pool)["candidates"][0]["code"]
@@ -86,8 +97,7 @@ async def test_a_leak_through_a_hole_is_named(atlas_home: Path, model: ScriptedS
     spec = spec_for(
         model.url,
         Arm("honest", "single"),
-        Arm("stealing", "stealing"),
-        plugins=("leaking_moves",),
+        STEALING,
         holes=(atlas_home / "keys" / "small",),
         limit=2,
     )
@@ -117,7 +127,7 @@ async def test_a_move_that_was_denied_is_named_too(
     atlas_home: Path, model: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ):
     small_suite()
-    result = await run(spec_for(model.url, Arm("stealing", "stealing"), plugins=("leaking_moves",), limit=1), drop)
+    result = await run(spec_for(model.url, STEALING, limit=1), drop)
     report = await audit(result.root, drop)
     assert [(f.problem, f.move) for f in report.findings] == [("small/double", "steal")]
     monkeypatch.setattr("atlas.bench.shadow.works", lambda pairs: False)

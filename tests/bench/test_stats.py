@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.bench.stats import holm, mcnemar, paired_bootstrap, pass_at_k, wilson
+from atlas.bench.stats import holm, mcnemar, paired_bootstrap, wilson
 
 
 @pytest.mark.parametrize(
@@ -41,29 +41,6 @@ def test_wilson_holds_the_proportion(n: int, data: st.DataObject):
 def test_wilson_refuses(successes: int, n: int):
     with pytest.raises(ValueError, match="no proportion"):
         wilson(successes, n)
-
-
-def test_pass_at_k_known():
-    assert pass_at_k(5, 2, 1) == pytest.approx(0.4)
-    assert pass_at_k(5, 2, 2) == pytest.approx(1 - 3 / 10)
-    assert pass_at_k(4, 0, 4) == 0
-    assert pass_at_k(4, 1, 4) == 1
-
-
-def test_pass_at_k_is_undefined_below_k():
-    with pytest.raises(ValueError, match="undefined"):
-        pass_at_k(2, 1, 3)
-
-
-@given(n=st.integers(1, 9), data=st.data())
-def test_pass_at_k_equals_the_mean_over_subsets(n: int, data: st.DataObject):
-    from itertools import combinations
-
-    correct = data.draw(st.integers(0, n))
-    k = data.draw(st.integers(1, n))
-    flags = [True] * correct + [False] * (n - correct)
-    subsets = list(combinations(flags, k))
-    assert pass_at_k(n, correct, k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
 
 
 def test_mcnemar_known():

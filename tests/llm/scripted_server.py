@@ -35,6 +35,15 @@ class ScriptedServer:
 
     answer: Callable[[Mapping[str, Any], int], str] = _ok
     reasoning: str = ""
+    thought: str = ""
+    """Comes before the answer, token by token, and counts."""
+    thought_as: Literal["reasoning_content", "tags"] = "reasoning_content"
+    switch: Handling = "ignored"
+    """Of ``chat_template_kwargs``; where it is heeded, thinking is off unless asked for."""
+    budget_field: str = ""
+    """The request's field that bounds the thought, in tokens."""
+    complete: Callable[[str], str] | None = None
+    """Continues a prompt at ``/v1/completions``."""
     key: str | None = None
     model: str = "scripted"
     n: Handling = "yes"
@@ -49,8 +58,9 @@ class ScriptedServer:
     token_s: float = 0.0
     """Pause before each streamed token."""
     pages: dict[str, Any] = field(default_factory=dict)
-    """JSON for other paths, such as ``/version``."""
+    """JSON for other paths, such as ``/version``, or a function of the body that gives it."""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    completions: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     disconnected: threading.Event = field(default_factory=threading.Event)
     """Set when a client left in the middle of a reply."""
@@ -95,6 +105,8 @@ class ScriptedServer:
         for name, handling in (("n", self.n), ("seed", self.seed), ("stream", self.stream)):
             if handling == "rejected" and name in body:
                 return f"Unrecognized request argument supplied: {name}"
+        if self.switch == "rejected" and "chat_template_kwargs" in body:
+            return "Unrecognized request argument supplied: chat_template_kwargs"
         if self.top_k == "rejected" and body.keys() & {"top_k", "min_p"}:
             return "Unrecognized request argument supplied: top_k"
         if "logprobs" in body and not self.logprobs:
@@ -132,9 +144,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self._refused():
             return
         if self.path in self.scripted.pages:
-            self._json(200, self.scripted.pages[self.path])
+            page = self.scripted.pages[self.path]
+            self._json(200, page(body) if callable(page) else page)
         elif self.path == "/v1/chat/completions":
             self._chat(body)
+        elif self.path == "/v1/completions" and self.scripted.complete is not None:
+            self._completion(body, self.scripted.complete(body["prompt"]))
         else:
             self._error(404, "not found")
 
@@ -174,6 +189,41 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._whole(body, prompt, texts)
 
+    def _completion(self, body: dict[str, Any], text: str) -> None:
+        """Plain text in one piece; a stop word ends it."""
+        script = self.scripted
+        script.completions.append(body)
+        failure = script.next_failure()
+        if failure is not None and self._fail(failure):
+            return
+        text, stopped, _ = min((text.partition(word) for word in body.get("stop", ["\0"])), key=lambda p: len(p[0]))
+        tokens, finish = self._cut(body, text)
+        choices = [{"index": i, "text": "".join(tokens), "finish_reason": finish} for i in range(body.get("n", 1))]
+        usage = self._usage(
+            len(_tokens(body["prompt"])), len(choices) * (len(tokens) + (finish == "stop" and bool(stopped)))
+        )
+        self._json(200, {"object": "text_completion", "choices": choices} | usage)
+
+    def _thought(self, body: Mapping[str, Any]) -> list[str]:
+        script = self.scripted
+        if not script.thought or (
+            script.switch == "yes" and not body.get("chat_template_kwargs", {}).get("enable_thinking")
+        ):
+            return []
+        return _tokens(script.thought)[: body.get(script.budget_field, 1 << 30)]
+
+    def _split(self, body: Mapping[str, Any], text: str) -> tuple[str, list[str], str]:
+        """Thought, tokens of the text and how it ends."""
+        thought = self._thought(body)
+        if not thought:
+            return self.scripted.reasoning, *self._cut(body, text)
+        if self.scripted.thought_as == "tags":
+            return "", *self._cut(body, "<think> " + "".join(thought) + " </think> " + text)
+        left = body["max_tokens"] - len(thought)
+        if left <= 0:
+            return "".join(thought[: body["max_tokens"]]), [], "length"
+        return "".join(thought), *self._cut({**body, "max_tokens": left}, text)
+
     def _cut(self, body: Mapping[str, Any], text: str) -> tuple[list[str], str]:
         tokens = _tokens(text)
         return tokens[: body["max_tokens"]], "length" if len(tokens) > body["max_tokens"] else "stop"
@@ -186,11 +236,11 @@ class _Handler(BaseHTTPRequestHandler):
         choices: list[dict[str, Any]] = []
         generated = 0
         for i, text in enumerate(texts):
-            tokens, finish = self._cut(body, text)
-            generated += len(tokens)
+            reasoning, tokens, finish = self._split(body, text)
+            generated += len(tokens) + (len(_tokens(reasoning)) if self.scripted.thought else 0)
             message = {"role": "assistant", "content": "".join(tokens)}
-            if self.scripted.reasoning:
-                message["reasoning_content"] = self.scripted.reasoning
+            if reasoning:
+                message["reasoning_content"] = reasoning
             choice = {"index": i, "message": message, "finish_reason": finish}
             choices.append(choice | ({"logprobs": {"content": []}} if "logprobs" in body else {}))
         self._json(200, {"object": "chat.completion", "choices": choices} | self._usage(prompt, generated))
@@ -203,9 +253,10 @@ class _Handler(BaseHTTPRequestHandler):
         generated = 0
         try:
             for i, text in enumerate(texts):
-                tokens, finish = self._cut(body, text)
-                if self.scripted.reasoning:
-                    self._event({"choices": [{"index": i, "delta": {"reasoning": self.scripted.reasoning}}]})
+                reasoning, tokens, finish = self._split(body, text)
+                for token in _tokens(reasoning) if self.scripted.thought else filter(None, [reasoning]):
+                    self._event({"choices": [{"index": i, "delta": {"reasoning": token}}]})
+                    generated += bool(self.scripted.thought)
                 for token in tokens:
                     time.sleep(self.scripted.token_s)
                     self._event({"choices": [{"index": i, "delta": {"content": token}}]})

@@ -65,7 +65,7 @@ def test_imports_survive_the_prose_between_them_and_the_function() -> None:
         "```python\ndef g(x):\n    return x\n```",
         "```python\ndef f(x):\n    return (x +\n```",
         "```python\ndef f(x):\n    if x:\n        return [1,",
-        "```python\nclass A:\n    def f(self):\n        return 1\n```",
+        "```python\nclass A:\n    def g(self):\n        return 1\n```",
         "```python\nreturn 1\n```",
         "```python\ndef f(x):\n    return '\0'\n```",
         "```python\ndef f(x):\n    return '\ud800'\n```",

@@ -19,6 +19,10 @@ def kind_of(request: Request) -> str:
     text = request.messages[-1].content
     if "Correct it." in text:
         return "repair"
+    if "Say why." in text:
+        return "analyse"
+    if text.startswith("Earlier attempts"):
+        return "refine"
     if text.startswith("Work out"):
         return "expected_outputs"
     if text.startswith("Write test"):
@@ -78,6 +82,8 @@ def drafts(codes: Sequence[str], **others: Answer) -> Answer:
 
     def answer(request: Request, choice: int) -> str:
         kind = kind_of(request)
+        if kind == "analyse" and kind not in others:
+            return "It does something else than the statement says."
         if kind != "draft":
             return others[kind](request, choice)
         place = (request.seed, choice)

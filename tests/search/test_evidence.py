@@ -17,6 +17,7 @@ def outcomes(
     weights: Any = None,
     multiplicity: Any = None,
     loads: Any = None,
+    derived: Any = None,
 ) -> Outcomes:
     table = np.array(outputs, dtype=np.int64)
     k = len(table)
@@ -26,7 +27,9 @@ def outcomes(
         outputs=table,
         tests=tested,
         test_weights=np.ones(tested.shape[1]) if weights is None else np.array(weights, dtype=np.float64),
+        test_inputs=np.arange(tested.shape[1]) % max(table.shape[1], 1),
         multiplicity=np.ones(k) if multiplicity is None else np.array(multiplicity, dtype=np.float64),
+        derived=np.zeros(k, dtype=bool) if derived is None else np.array(derived),
         loads=np.ones(k, dtype=bool) if loads is None else np.array(loads),
     )
 
@@ -158,11 +161,15 @@ def pools(draw: st.DrawFn) -> Outcomes:
         row = st.lists(values, min_size=width, max_size=width)
         return np.array(draw(st.lists(row, min_size=k, max_size=k)), dtype=np.int64).reshape(k, width)
 
+    t = t if x else 0
     weights = np.array(draw(st.lists(st.floats(0.1, 1), min_size=t, max_size=t)))
+    places = np.array(draw(st.lists(st.integers(0, max(x - 1, 0)), min_size=t, max_size=t)), dtype=np.int64)
     counts = draw(st.lists(st.integers(1, 4), min_size=k, max_size=k))
     loads = np.array(draw(st.lists(st.booleans(), min_size=k, max_size=k)))
     examples, tests = table(e, st.sampled_from([1, 0, UNKNOWN])), table(t, st.sampled_from([1, 0, UNKNOWN]))
-    return Outcomes(examples, table(x, CODES), tests, weights, np.array(counts, dtype=np.float64), loads)
+    derived = np.array(draw(st.lists(st.booleans(), min_size=k, max_size=k)))
+    multiplicity = np.array(counts, dtype=np.float64)
+    return Outcomes(examples, table(x, CODES), tests, weights, places, multiplicity, derived, loads)
 
 
 def permuted(seen: Outcomes, order: Any) -> Outcomes:
@@ -171,7 +178,9 @@ def permuted(seen: Outcomes, order: Any) -> Outcomes:
         seen.outputs[order],
         seen.tests[order],
         seen.test_weights,
+        seen.test_inputs,
         seen.multiplicity[order],
+        seen.derived[order],
         seen.loads[order],
     )
 
@@ -199,3 +208,88 @@ def test_probabilities_are_probabilities_over_clusters(seen: Outcomes) -> None:
     for name in ("probability", "score", "cluster", "agreement", "test_share", "passes_examples"):
         assert getattr(found, name).shape == (k,), name
     assert found.informative.shape == (seen.outputs.shape[1],)
+
+
+def damaged(agreeing: int, repairs: int, *, examples: bool, common: int) -> Posterior:
+    """A right candidate that ``agreeing`` of 8 drafts agree with, and a repair made ``repairs`` times.
+
+    Both pass ``common`` self-tests; the repair passes one more, which is wrong. The other drafts are scattered.
+    """
+    x = 12
+    right, wrong = list(range(x)), [99, *range(1, x - 3), 98, 97, 96]
+    scattered = [[100 * i + j for j in range(x)] for i in range(1, 9 - agreeing)]
+    outputs = [right, wrong, *scattered]
+    tests = [[0, *[1] * common], [1, *[1] * common], *[[0] * (common + 1)] * len(scattered)]
+    return posterior(
+        outcomes(
+            outputs=outputs,
+            examples=[[1, 1], [1, 1], *[[1, 0]] * len(scattered)] if examples else None,
+            tests=tests,
+            multiplicity=[agreeing, 0.25 * repairs, *[1] * len(scattered)],
+            derived=[False, True, *[False] * len(scattered)],
+        )
+    )
+
+
+@pytest.mark.parametrize("examples", [True, False])
+@pytest.mark.parametrize("common", [0, 3])
+@pytest.mark.parametrize("agreeing", [4, 5, 8])
+@pytest.mark.parametrize("repairs", [1, 2, 4])
+def test_a_repair_does_not_unseat_strong_agreement_by_one_more_test(
+    agreeing: int, repairs: int, common: int, examples: bool
+) -> None:
+    assert damaged(agreeing, repairs, examples=examples, common=common).best == 0
+
+
+def test_a_repair_that_alone_passes_the_examples_wins() -> None:
+    """Four of eight drafts agree and fail an example; one repair passes it."""
+    rows = [[1, 2, 3], [1, 2, 4], [7, 8, 9], [5, 6, 3]]
+    found = posterior(outcomes(outputs=rows, examples=[[1, 0], [1, 1], [0, 0], [0, 0]], multiplicity=[4, 0.25, 2, 2]))
+    assert found.best == 1
+    assert found.probability[1] > 0.5
+
+
+def test_a_repair_that_passes_no_more_than_its_parent_stays_behind() -> None:
+    rows = [[1, 2, 3, 4], [1, 2, 3, 5]]
+    found = posterior(outcomes(outputs=rows, examples=[[1, 0], [1, 0]], multiplicity=[1, 0.25], derived=[False, True]))
+    assert found.best == 0
+
+
+def test_a_repair_wins_where_the_drafts_are_scattered_and_all_tests_speak_for_it() -> None:
+    scattered = [[100 * i + j for j in range(6)] for i in range(8)]
+    rows = [*scattered, [0, 1, 102, 103, 204, 305]]
+    tests = [*[[0, 0, 0, 0]] * 8, [1, 1, 1, 1]]
+    assert best(outputs=rows, tests=tests, multiplicity=[*[1] * 8, 0.25], derived=[*[False] * 8, True]) == 8
+
+
+def test_a_test_is_no_worse_for_being_asked_where_the_candidates_are_split() -> None:
+    """Two halves differ on every tested input; the tests that take one side are as good as any."""
+    halves = [[1, 2, 3]] * 4 + [[4, 5, 6]] * 4
+    united = [[1, 2, 3]] * 8
+    split = posterior(outcomes(outputs=halves, tests=[[1, 1, 1]] * 4 + [[0, 0, 0]] * 4))
+    whole = posterior(outcomes(outputs=united, tests=[[1, 1, 1]] * 8))
+    assert split.reliability == pytest.approx(whole.reliability)
+    nobody = posterior(outcomes(outputs=halves, tests=[[0, 0, 0]] * 8))
+    assert nobody.reliability < 0.3
+
+
+def test_many_wrong_tests_that_contradict_each_other_decide_nothing() -> None:
+    """Four replies, four different expectations for each of two inputs: one of each happens to fit an odd draft."""
+    rows = [[1, 2, 3, 4]] * 4 + [[5, 6, 7, 8]]
+    tests = [[0] * 8] * 4 + [[1, 0, 0, 0, 1, 0, 0, 0]]
+    assert best(outputs=rows, tests=tests, weights=[0.25] * 8) == 0
+
+
+@pytest.mark.parametrize(
+    ("drafts", "examples", "low", "high"),
+    [(1, True, 0.7, 0.9), (8, True, 0.88, 0.95), (1, False, 0.3, 0.5), (8, False, 0.65, 0.75)],
+)
+def test_full_agreement_says_as_much_as_its_drafts(drafts: int, examples: bool, low: float, high: float) -> None:
+    seen = outcomes(outputs=[list(range(9))], examples=[[1, 1]] if examples else None, multiplicity=[drafts])
+    assert low <= posterior(seen).probability[0] <= high
+
+
+def test_without_examples_good_tests_settle_what_agreement_alone_does_not() -> None:
+    rows, tests = [list(range(9))], [[1, 1, 1, 1]]
+    assert posterior(outcomes(outputs=rows, multiplicity=[8])).probability[0] < 0.75
+    assert posterior(outcomes(outputs=rows, tests=tests, multiplicity=[8])).probability[0] > 0.85

@@ -10,14 +10,15 @@ import pytest
 from search_script import DOUBLE, DOUBLE_BLIND, PLUS_TWO, SQUARE, SUMS, TWICE, ScriptedModel, block, drafts
 
 from atlas.errors import LLMError, ReplayError, UsageError
-from atlas.llm.types import Request, Sampling
+from atlas.llm.types import Request, Sampling, Thinking
 from atlas.problem import Call, Example, FunctionProblem, Parameter, Problem, Signature, Usage
 from atlas.sandbox import Limits, Observation, Sandbox, Status
 from atlas.search.moves import MOVES
 from atlas.search.progress import Event, Finished, Ranked
+from atlas.search.schedule import load
 from atlas.search.settings import Settings, Tools
-from atlas.search.solver import Solved, solve
-from atlas.search.strategy import Round, Step, Strategy, load
+from atlas.search.solver import RoundEnd, Solved, solve
+from atlas.search.strategy import Round, Step, Strategy
 from atlas.store.tape import Tape, canonical
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,6 +30,21 @@ def asserts(text: str) -> Any:
 
 def fixed(request: Request, choice: int) -> str:
     return block(TWICE)
+
+
+def searching(n: int = 8, tokens: int | None = None) -> Strategy:
+    """Drafts; while unsettled self-tests, then up to two rounds of repairs and more drafts."""
+    rounds = (
+        Round((Step("draft", {"n": n}), Step("inputs"))),
+        Round((Step("self_tests", {"inputs": 4, "samples": 4}),), unsettled=True, phase=3),
+        Round(
+            (Step("repair", {"parents": 2}), Step("draft", {"n": 4, "greedy": False})),
+            unsettled=True,
+            repeat=2,
+            phase=3,
+        ),
+    )
+    return Strategy("searching", rounds, max_generated_tokens=tokens)
 
 
 async def run(problem: Problem, strategy: Strategy, model: ScriptedModel, sandbox: Sandbox, **options: Any) -> Solved:
@@ -71,14 +87,14 @@ async def test_without_examples_the_agreement_decides(sandbox: Sandbox) -> None:
     assert solved.solution.confidence < 0.6
 
 
-async def test_full_stops_when_settled(sandbox: Sandbox) -> None:
+async def test_a_search_stops_when_settled(sandbox: Sandbox) -> None:
     model = ScriptedModel(fixed)
-    solved = await run(DOUBLE, load("full"), model, sandbox)
+    solved = await run(DOUBLE, searching(), model, sandbox)
     assert sum(r.n for r in model.requests) == 8
     assert solved.solution.confidence > 0.85
 
 
-async def test_full_asks_for_tests_and_repairs_what_fails(sandbox: Sandbox) -> None:
+async def test_a_search_asks_for_tests_and_repairs_what_fails(sandbox: Sandbox) -> None:
     shown: list[str] = []
 
     def repair(request: Request, choice: int) -> str:
@@ -87,7 +103,7 @@ async def test_full_asks_for_tests_and_repairs_what_fails(sandbox: Sandbox) -> N
 
     script = drafts([SQUARE], repair=repair, expected_outputs=asserts("assert double(7) == 14"))
     model = ScriptedModel(script)
-    solved = await run(DOUBLE, load("full"), model, sandbox)
+    solved = await run(DOUBLE, searching(), model, sandbox)
     assert solved.solution.candidate == "repair-2.0.0"
     assert "passes 2 of 2 examples" in solved.solution.evidence
     assert "double(5) gave 25 but 10 is expected." in shown[0]
@@ -120,15 +136,15 @@ async def test_replies_without_a_program_are_counted(sandbox: Sandbox) -> None:
     model = ScriptedModel(drafts(["I can't help with that.", "I can't help with that.", TWICE]))
     solved = await run(DOUBLE, load("best-of-n", n=3), model, sandbox)
     assert solved.solution.code == TWICE + "\n"
-    assert solved.solution.reasons == ("a reply held no usable program (2 times)",)
+    assert solved.solution.reasons == ("a reply held no code (2 times)",)
 
 
 async def test_without_any_program_there_is_no_code_but_a_reason(sandbox: Sandbox) -> None:
     model = ScriptedModel(lambda request, choice: "no")
-    solved = await run(DOUBLE, load("full"), model, sandbox)
+    solved = await run(DOUBLE, searching(), model, sandbox)
     assert solved.solution.code is None
     assert solved.solution.confidence == 0.0
-    assert solved.solution.reasons == ("a reply held no usable program (16 times)",)
+    assert solved.solution.reasons == ("a reply held no code (16 times)",)
 
 
 async def test_a_program_that_keeps_state_is_caught_when_confirmed(sandbox: Sandbox) -> None:
@@ -193,9 +209,9 @@ async def test_a_replay_is_the_same_byte_for_byte_in_any_order_at_any_speed(sand
         path = tmp_path / f"{seed}.sqlite"
         model = ScriptedModel(script_of_everything(), delays=random.Random(seed))
         with Tape.open(path) as tape:
-            live = await solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, model, sandbox))
+            live = await solve(DOUBLE_BLIND, searching(n=6), Tools(tape, model, sandbox))
         with Tape.open(path, readonly=True) as tape:
-            again = await solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, mode="replay"))
+            again = await solve(DOUBLE_BLIND, searching(n=6), Tools(tape, mode="replay"))
         assert again.solution == live.solution
         assert [m.candidate for m in again.pool.members] == [m.candidate for m in live.pool.members]
         answers.append(canonical(again.solution.evidence) + repr(again.solution))
@@ -226,7 +242,7 @@ async def test_an_interrupted_solve_goes_on_where_it_was(sandbox: Sandbox, tmp_p
     path = tmp_path / "tape.sqlite"
     stuck = ScriptedModel(script_of_everything(), hang=lambda r: r.messages[-1].content.startswith("Work out"))
     with Tape.open(path) as tape:
-        task = asyncio.create_task(solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, stuck, sandbox)))
+        task = asyncio.create_task(solve(DOUBLE_BLIND, searching(n=6), Tools(tape, stuck, sandbox)))
         await stuck.hanging.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -234,9 +250,9 @@ async def test_an_interrupted_solve_goes_on_where_it_was(sandbox: Sandbox, tmp_p
     asked_before = len(stuck.requests)
     model = ScriptedModel(script_of_everything())
     with Tape.open(path) as tape:
-        resumed = await solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, model, sandbox))
-        whole = await run(DOUBLE_BLIND, load("full", n=6), ScriptedModel(script_of_everything()), sandbox)
-        replayed = await solve(DOUBLE_BLIND, load("full", n=6), Tools(tape, mode="replay"))
+        resumed = await solve(DOUBLE_BLIND, searching(n=6), Tools(tape, model, sandbox))
+        whole = await run(DOUBLE_BLIND, searching(n=6), ScriptedModel(script_of_everything()), sandbox)
+        replayed = await solve(DOUBLE_BLIND, searching(n=6), Tools(tape, mode="replay"))
     assert resumed.solution.code == whole.solution.code
     assert replayed.solution == resumed.solution
     # What was broken off is asked again, and its tokens are not forgotten.
@@ -250,7 +266,7 @@ async def test_a_deadline_returns_the_best_so_far_and_replays(sandbox: Sandbox, 
     model = ScriptedModel(fixed, hang=lambda r: r.n > 1, streaming=streaming)
     settings = Settings(max_tokens=50)
     with Tape.memory() as tape:
-        strategy = load("full", n=4)
+        strategy = searching(n=4)
         live = await solve(DOUBLE_BLIND, strategy, Tools(tape, model, sandbox), settings=settings, deadline=2.0)
         again = await solve(DOUBLE_BLIND, strategy, Tools(tape, mode="replay"), settings=settings, deadline=2.0)
         unhurried = await solve(DOUBLE_BLIND, strategy, Tools(tape, mode="replay"), settings=settings)
@@ -286,9 +302,60 @@ async def test_a_server_that_never_answers_is_an_error_and_leaves_nothing(sandbo
 
 async def test_a_budget_of_tokens_ends_the_search(sandbox: Sandbox) -> None:
     model = ScriptedModel(drafts([SQUARE]))
-    solved = await run(DOUBLE, load("full", tokens=10), model, sandbox)
+    solved = await run(DOUBLE, searching(tokens=10), model, sandbox)
     assert sum(r.n for r in model.requests) == 8
     assert "the budget of 10 generated tokens was spent" in solved.solution.reasons
+
+
+def filling(tokens: int, batch: int = 1) -> Strategy:
+    """Drafts until the budget is spent; each costs as many tokens as the scripted reply has words."""
+    more = Round((Step("draft", {"n": batch, "greedy": False}),), repeat=None)
+    return Strategy("filling", (Round((Step("draft", {"n": 1}),)), more), max_generated_tokens=tokens or None)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "drafts_made"),
+    [(0, 1), (1, 1), (10, 1), (14, 1), (15, 2), (24, 2), (25, 3), (100, 10), (104, 10), (105, 11)],
+)
+async def test_a_budget_is_spent_to_the_nearest_round(sandbox: Sandbox, tokens: int, drafts_made: int) -> None:
+    ten = "one two three four five six seven eight nine ten"  # no program, and its tokens count all the same
+    model = ScriptedModel(lambda request, choice: ten)
+    solved = await run(DOUBLE, filling(tokens), model, sandbox)
+    assert solved.solution.usage.generated_tokens == 10 * drafts_made
+    assert sum(r.n for r in model.requests) == drafts_made
+    assert not any("budget" in reason for reason in solved.solution.reasons)
+
+
+async def test_rounds_that_cost_nothing_do_not_go_on_for_ever(sandbox: Sandbox) -> None:
+    model = ScriptedModel(fixed, fail=lambda r: bool(r.sampling.temperature))
+    solved = await run(DOUBLE, filling(10_000), model, sandbox)
+    assert solved.solution.code == TWICE + "\n"
+    assert len(model.requests) == 2
+
+
+async def test_every_round_says_who_led_after_it_in_which_phase(sandbox: Sandbox) -> None:
+    def repair(request: Request, choice: int) -> str:
+        return block(TWICE)
+
+    script = drafts([SQUARE], repair=repair, expected_outputs=asserts("assert double(7) == 14"))
+    solved = await run(DOUBLE, searching(n=2), ScriptedModel(script), sandbox)
+    assert [(end.phase, end.leader) for end in solved.rounds] == [
+        (1, "draft-0.0"),
+        (3, "draft-0.0"),
+        (3, "repair-2.0.0"),
+    ]
+    tokens = [end.generated_tokens for end in solved.rounds]
+    assert tokens == sorted(tokens)
+    assert tokens[-1] == solved.solution.usage.generated_tokens
+    nothing = await run(DOUBLE, load("single"), ScriptedModel(lambda request, choice: "no"), sandbox)
+    assert nothing.rounds == (RoundEnd(1, None, 1),)
+
+
+async def test_a_strategy_may_ask_for_thought(sandbox: Sandbox) -> None:
+    model = ScriptedModel(fixed)
+    await run(DOUBLE, load("thinking-only", budget=99), model, sandbox)
+    await run(DOUBLE, load("single"), model, sandbox)
+    assert [r.thinking for r in model.requests] == [Thinking(99, 1), None]
 
 
 async def test_progress_is_told(sandbox: Sandbox) -> None:

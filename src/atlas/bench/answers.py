@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from atlas.bench.records import PoolCandidate, PoolRecord, Submission, UsageRow
+from atlas.bench.records import PoolCandidate, PoolRecord, RoundRow, Submission, UsageRow
 from atlas.search.solver import Solved
 
 
@@ -16,8 +16,8 @@ class Answer:
     pool: PoolRecord | None
 
 
-def answer_of(solved: Solved) -> Answer:
-    """The answer and the pool behind it."""
+def answer_of(solved: Solved, budget: int | None = None) -> Answer:
+    """The answer and the pool behind it; ``budget`` as in :class:`atlas.bench.records.Submission`."""
     solution, pool = solved.solution, solved.pool
     winner = None if solution.candidate is None else pool.members[pool.find(solution.candidate)].candidate
     submission = Submission(
@@ -29,6 +29,7 @@ def answer_of(solved: Solved) -> Answer:
         evidence=tuple(map(_text, solution.evidence)),
         reasons=tuple(map(_text, solution.reasons)),
         usage=UsageRow(**asdict(solution.usage)),
+        budget=budget,
     )
     candidates = tuple(
         PoolCandidate(
@@ -41,7 +42,9 @@ def answer_of(solved: Solved) -> Answer:
         )
         for member in pool.members
     )
-    return Answer(submission, PoolRecord(problem=solution.problem_id, candidates=candidates, unusable=pool.unusable))
+    rounds = tuple(RoundRow(**asdict(end)) for end in solved.rounds)
+    record = PoolRecord(problem=solution.problem_id, candidates=candidates, unusable=pool.unusable, rounds=rounds)
+    return Answer(submission, record)
 
 
 def lost(problem: str, reason: str) -> Answer:

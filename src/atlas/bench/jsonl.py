@@ -31,7 +31,16 @@ def write_atomically(path: Path, text: str) -> None:
 
 def write_lines(path: Path, rows: Iterable[Any]) -> None:
     """Write one canonical JSON text a line, atomically."""
-    write_atomically(path, "".join(canonical(row) + "\n" for row in rows))
+    write_atomically(path, _lines(rows))
+
+
+def lines_sha256(rows: Iterable[Any]) -> str:
+    """Hex digest of the file that :func:`write_lines` would write."""
+    return hashlib.sha256(_lines(rows).encode()).hexdigest()
+
+
+def _lines(rows: Iterable[Any]) -> str:
+    return "".join(canonical(row) + "\n" for row in rows)
 
 
 def sha256(path: Path) -> str:

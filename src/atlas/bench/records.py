@@ -31,7 +31,8 @@ class UsageRow(Record):
 class Submission(Record):
     """The one answer to one problem. ``lost`` is why there is none through no fault of the search, or empty.
 
-    ``move`` made the winning candidate.
+    ``move`` made the winning candidate. ``budget`` is what the problem was allowed in generated tokens by a matched
+    arm; None where it had no budget of its own.
     """
 
     problem: str
@@ -43,6 +44,7 @@ class Submission(Record):
     reasons: tuple[str, ...] = ()
     usage: UsageRow = UsageRow()
     lost: str = ""
+    budget: int | None = None
 
 
 class PoolCandidate(Record):
@@ -56,12 +58,21 @@ class PoolCandidate(Record):
     tokens: int
 
 
+class RoundRow(Record):
+    """The end of one round: the leading candidate, and the tokens generated since the beginning."""
+
+    phase: int
+    leader: str | None
+    generated_tokens: int
+
+
 class PoolRecord(Record):
     """Everything proposed for one problem; ``unusable`` completions held no program."""
 
     problem: str
     candidates: tuple[PoolCandidate, ...]
     unusable: int = 0
+    rounds: tuple[RoundRow, ...] = ()
 
 
 class Grade(Record):

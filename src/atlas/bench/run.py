@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from atlas.bench.spec import Arm, RunFiles, RunSpec, check
 from atlas.bench.suites import store
 from atlas.bench.summary import Summary, summarize
 from atlas.errors import UsageError
-from atlas.search.strategy import STRATEGIES, load
+from atlas.search.registry import used_plugins
 from atlas.store.tape import canonical
 
 _SECRETS = (KEY_VARIABLE, "OPENAI_API_KEY")
@@ -51,7 +51,7 @@ async def run(spec: RunSpec, on_event: OnEvent, *, out: Path | None = None, api_
     """
     check(spec)
     suite = store.load(find_suite(spec.suite).problems)
-    strategies = {arm.name: describe_strategy(arm, spec.plugins) for arm in spec.arms}
+    strategies = {arm.name: describe_strategy(arm) for arm in spec.arms}
     manifest = manifests.make(manifests.new_id(), spec, suite, strategies)
     root = _create(manifest, out or runs_root())
     on_event(Event("phase", "created", path=str(root)))
@@ -172,12 +172,13 @@ def absolute(root: Path) -> Path:
     return root.resolve()
 
 
-def describe_strategy(arm: Arm, plugins: Sequence[str]) -> dict[str, Any]:
-    """An arm's schedule as plain data; that of a plugin is only named, since plugins are imported behind the wall.
+def describe_strategy(arm: Arm) -> dict[str, Any]:
+    """An arm's schedule as plain data, with the plug-ins it needs.
 
     Raises:
-        UsageError: there is no such strategy or setting.
+        UsageError: there is no such strategy or setting, or it can't be matched.
     """
-    if plugins and arm.strategy not in STRATEGIES:
-        return {"name": arm.strategy, "plugins": list(plugins)}
-    return asdict(load(arm.strategy, STRATEGIES, **arm.settings))
+    strategy = arm.load()
+    if arm.match and all(round.repeat is not None for round in strategy.rounds):
+        raise UsageError(f'{arm.strategy!r} cannot be matched: none of its rounds has repeat = "budget".')
+    return asdict(strategy) | {"plugins": used_plugins(strategy)}

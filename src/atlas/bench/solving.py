@@ -1,7 +1,7 @@
 """The solving process: problems in, sealed submissions out, with the answer keys denied to it.
 
 ``python -m atlas.bench.solving JOB.json``. Order matters: the sandbox first (its nursery must mount), then the wall,
-then everything that runs behind it: the engine, plugins, the search.
+then everything that runs behind it: the engine, plug-ins, the search.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from atlas.bench import manifest as manifests
-from atlas.bench import seal
+from atlas.bench import records, seal
 from atlas.bench.answers import Answer, answer_of, lost
 from atlas.bench.events import Event, OnEvent
 from atlas.bench.job import JOB, KEY_VARIABLE, Job
 from atlas.bench.jsonl import write_atomically, write_lines
 from atlas.bench.manifest import Found
-from atlas.bench.plugins import Extensions, load_plugins
 from atlas.bench.process import child_main
 from atlas.bench.records import Divergence, Seconds
 from atlas.bench.spec import Arm, RunFiles
@@ -33,9 +33,11 @@ from atlas.gather import gather
 from atlas.llm.types import Client
 from atlas.problem import Problem
 from atlas.sandbox import Sandbox
+from atlas.search.moves import Move
+from atlas.search.registry import moves_for
 from atlas.search.settings import Settings, Tools
 from atlas.search.solver import solve
-from atlas.search.strategy import Strategy, load
+from atlas.search.strategy import Strategy
 from atlas.store.tape import Tape, canonical
 
 _GIVE_UP_AFTER = 5
@@ -52,7 +54,6 @@ class _Ground:
     client: Client | None
     sandbox: Sandbox | None
     in_flight: int
-    extensions: Extensions
     on_event: OnEvent
 
 
@@ -78,13 +79,13 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
             _note_found(job, sandbox.tier, report, attached, on_event)
             stack.callback(_note_crashes, job, attached, on_event)
             client = attached.client
-        extensions = load_plugins(job.spec.plugins)
         problems = store.load(job.suite).problems[: job.spec.limit]
         in_flight = job.spec.concurrency or max(4, client.capabilities.slots if client else 1)
-        ground = _Ground(job, files, problems, client, sandbox, in_flight, extensions, on_event)
+        ground = _Ground(job, files, problems, client, sandbox, in_flight, on_event)
         on_event(Event("phase", "solving", total=len(problems) * len(job.spec.arms) * len(job.spec.seeds)))
         for seed in job.spec.seeds:
-            for arm in job.spec.arms:
+            # An arm whose budget is another's use comes after it.
+            for arm in sorted(job.spec.arms, key=lambda arm: bool(arm.match)):
                 await _arm(ground, arm, seed)
     seal.write(files)
 
@@ -134,7 +135,8 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
     files = ground.files
     if files.submissions(arm.name, seed).is_file():
         return  # finished in an earlier attempt; written in one step
-    chosen = load(arm.strategy, ground.extensions.strategies, **arm.settings)
+    strategy = arm.load()
+    chosen = _Chosen(strategy, moves_for(strategy), budgets(ground.job.root, arm, seed))
     live = ground.job.mode == "live"
     files.tape(arm.name, seed).parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -151,12 +153,45 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
     write_lines(files.submissions(arm.name, seed), (a.submission.model_dump() for a in rows))
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What an arm plays. ``budgets``: generated tokens by problem, where the arm is matched to another."""
+
+    strategy: Strategy
+    moves: Mapping[str, Move]
+    budgets: Mapping[str, int]
+
+    def for_problem(self, problem: str) -> Strategy:
+        """The strategy with the problem's budget."""
+        if not self.budgets:
+            return self.strategy
+        return replace(self.strategy, max_generated_tokens=max(1, self.budgets[problem]))
+
+
+def budgets(root: Path, arm: Arm, seed: int) -> dict[str, int]:
+    """Generated tokens that a matched arm may spend, by problem: what its reference spent, as it was handed over.
+
+    A replay reads the original run's, so it finds the same.
+
+    Raises:
+        UsageError: the reference's submissions are absent or malformed.
+    """
+    if not arm.match:
+        return {}
+    spent = records.submissions(RunFiles.at(root).submissions(arm.match, seed))
+    tokens = {name: row.usage.generated_tokens for name, row in spent.items()}
+    if arm.match_total:
+        mean = round(sum(tokens.values()) / max(len(tokens), 1))
+        return dict.fromkeys(tokens, mean)
+    return tokens
+
+
 class _ArmRun:
     """The problems of one arm and seed, several in flight."""
 
-    def __init__(self, ground: _Ground, arm: Arm, seed: int, chosen: Strategy, tools: Tools) -> None:
+    def __init__(self, ground: _Ground, arm: Arm, seed: int, chosen: _Chosen, tools: Tools) -> None:
         self._ground, self._arm, self._seed = ground, arm, seed
-        self._strategy, self._tools = chosen, tools
+        self._chosen, self._tools = chosen, tools
         spec = ground.job.spec
         self._settings = Settings(seed=seed, sampling=spec.sampling, max_tokens=spec.max_tokens)
         self._deadline = spec.deadline_s
@@ -185,13 +220,13 @@ class _ArmRun:
             try:
                 solved = await solve(
                     problem,
-                    self._strategy,
+                    self._chosen.for_problem(problem.id),
                     self._tools,
                     settings=self._settings,
                     deadline=self._deadline,
-                    moves=self._ground.extensions.moves,
+                    moves=self._chosen.moves,
                 )
-                self._answers[problem.id] = answer_of(solved)
+                self._answers[problem.id] = answer_of(solved, self._chosen.budgets.get(problem.id))
             except LLMError as error:
                 self._answers[problem.id] = lost(problem.id, str(error))
                 self._give_up_if_down(error)

@@ -18,18 +18,38 @@ from pathlib import Path
 from atlas.engine.choice import EngineChoice
 from atlas.errors import UsageError
 from atlas.llm.types import RECOMMENDED, Sampling
+from atlas.search.schedule import parse_choice, read, source_of
+from atlas.search.strategy import Scalar, Strategy
 
+MATCH, MATCH_TOTAL = "match", "match_total"
+"""Settings of an arm, not of its strategy."""
 _ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,63}\Z")
-_SETTING = re.compile(r"([a-z_]+)=(\S+)\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One row of the table: a strategy by name, with settings of its own."""
+    """One row of the table: a strategy by name, with settings of its own.
+
+    ``toml`` is the text of a strategy that came from a file: the run must not hang on the file. ``match`` names
+    another arm whose generated tokens are this arm's budget: what it spent on the same problem and seed, or with
+    ``match_total`` its mean over the seed's problems, for each of them.
+    """
 
     name: str
     strategy: str
-    settings: Mapping[str, int] = field(default_factory=dict[str, int])
+    settings: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    toml: str = ""
+    match: str = ""
+    match_total: bool = False
+
+    def load(self) -> Strategy:
+        """The arm's strategy, without its budget if that is matched.
+
+        Raises:
+            UsageError: it is not usable.
+        """
+        text = self.toml or source_of(self.strategy)
+        return read(text, self.strategy, self.settings, budgeted=bool(self.match))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +58,7 @@ class RunSpec:
 
     ``sampling`` is what the model's makers recommend; ``deadline_s`` is a bound a problem; ``limit`` takes the first
     problems of the suite. ``concurrency`` problems are in flight at a time; 0 means as many as fill the engine's
-    slots. ``plugins`` are modules imported behind the wall (moves and strategies of others); ``holes`` are left in
-    the wall on purpose.
+    slots. ``holes`` are left in the wall on purpose.
     """
 
     suite: str
@@ -52,25 +71,31 @@ class RunSpec:
     concurrency: int = 0
     workers: int | None = None
     deadline_s: float | None = None
-    plugins: tuple[str, ...] = ()
     holes: tuple[Path, ...] = ()
 
 
 def parse_arm(text: str) -> Arm:
-    """An arm from ``STRATEGY[:setting=number,...]``, such as ``best-of-n:n=4``.
+    """An arm from ``STRATEGY[:setting=value,...]``, such as ``best-of-n:n=4`` or ``best-of-n:match=full``.
 
     Raises:
-        UsageError: not of that form.
+        UsageError: not of that form, or a strategy's file can't be read.
     """
-    strategy, _, rest = text.partition(":")
-    settings: dict[str, int] = {}
-    for part in filter(None, rest.split(",")):
-        match = _SETTING.match(part)
-        if match is None or not match[2].isdecimal():
-            raise UsageError(f"{part!r} in the arm {text!r} is no setting; write it like best-of-n:n=4.")
-        settings[match[1]] = int(match[2])
-    name = "-".join([strategy, *(f"{key}{value}" for key, value in settings.items())])
-    return Arm(name, strategy, settings)
+    strategy, settings = parse_choice(text)
+    matched = [key for key in (MATCH, MATCH_TOTAL) if key in settings]
+    if len(matched) > 1:
+        raise UsageError(f"{text!r} matches twice; take {MATCH} or {MATCH_TOTAL}.")
+    from_file = strategy.endswith(".toml")
+    title = Path(strategy).stem if from_file else strategy
+    name = "-".join([title, *(f"{k}-{v}" if k in matched else f"{k}{v}" for k, v in settings.items())])
+    match = str(settings.pop(matched[0])) if matched else ""
+    return Arm(
+        name,
+        strategy,
+        settings,
+        toml=source_of(strategy) if from_file else "",
+        match=match,
+        match_total=MATCH_TOTAL in matched,
+    )
 
 
 def check(spec: RunSpec) -> None:
@@ -87,6 +112,8 @@ def check(spec: RunSpec) -> None:
         raise UsageError(f"{bad[0]!r} can't name an arm; use letters, digits, '.', '+', '_' and '-'.")
     if len(set(names)) != len(names):
         raise UsageError(f"Two arms are called {max(names, key=names.count)!r}; name each arm once.")
+    for arm in spec.arms:
+        _check_match(arm, spec.arms)
     if len(set(spec.seeds)) != len(spec.seeds):
         raise UsageError("A seed is named twice.")
     if spec.engine.kind == "endpoint" or spec.engine.url:
@@ -97,6 +124,14 @@ def check(spec: RunSpec) -> None:
         raise UsageError("--limit must be at least 1.")
     if spec.deadline_s is not None and spec.deadline_s <= 0:
         raise UsageError("The deadline must be longer than 0 s.")
+
+
+def _check_match(arm: Arm, arms: tuple[Arm, ...]) -> None:
+    reference = next((other for other in arms if other.name == arm.match), None)
+    if arm.match and reference is None:
+        raise UsageError(f"The arm {arm.name!r} matches {arm.match!r}, which is no arm of this run; add it.")
+    if reference is not None and reference.match:
+        raise UsageError(f"The arm {arm.name!r} matches {arm.match!r}, which is matched itself; match another.")
 
 
 @dataclass(frozen=True, slots=True)

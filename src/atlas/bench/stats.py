@@ -50,19 +50,6 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
     return Interval(max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale))
 
 
-def pass_at_k(n: int, correct: int, k: int) -> float:
-    """Unbiased estimate of P(one or more of k samples is right) from ``correct`` of ``n`` (arXiv 2107.03374).
-
-    Raises:
-        ValueError: fewer than ``k`` samples were drawn, so it is undefined; or the counts make no sense.
-    """
-    if k < 1 or not 0 <= correct <= n:
-        raise ValueError(f"no pass@{k} from {correct} of {n}")
-    if n < k:
-        raise ValueError(f"pass@{k} is undefined for {n} samples")
-    return 1.0 - math.comb(n - correct, k) / math.comb(n, k)
-
-
 def paired_bootstrap(
     first: ArrayLike,
     second: ArrayLike,

@@ -3,55 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from atlas.bench import manifest as manifests
 from atlas.bench import records
 from atlas.bench.home import find_suite
 from atlas.bench.manifest import Manifest
+from atlas.bench.phases import PhaseRates, Solve, phase_rates
 from atlas.bench.records import Grade, PoolRecord, Submission, code_sha256
-from atlas.bench.spec import RunFiles
-from atlas.bench.stats import Interval, holm, mcnemar, paired_bootstrap, wilson
+from atlas.bench.scores import Against, Score, Scores, Stratum, against, gap_closed, score, strata
+from atlas.bench.spec import Arm, RunFiles
+from atlas.bench.stats import holm
 from atlas.bench.suites import store
 
-Grades = Mapping[tuple[str, str], Grade]
-
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Mean over ``problems`` (each a mean over its seeds) with its 95% Wilson interval."""
+class Control:
+    """The same tokens spent in another way: this arm against the arm ``arm``, whose budget was matched to it.
 
-    mean: float
-    interval: Interval
-    problems: int
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """This arm minus the first, over the ``problems`` that both have.
-
-    ``gained`` and ``lost`` count problems solved in most seeds by one arm alone; ``p`` is McNemar's,
-    ``p_holm`` the same adjusted for the number of arms.
+    ``tokens_ratio`` is what the control generated, divided by what this arm did.
     """
 
-    difference: float
-    interval: Interval
-    problems: int
-    gained: int
-    lost: int
-    p: float
-    p_holm: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stratum:
-    """One arm on the problems that share a tag."""
-
-    tag: str
-    value: str
-    selected: Score
-    against_first: Against | None
+    arm: str
+    against: Against | None
+    tokens_ratio: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +37,19 @@ class ArmRow:
     * ``selected``: selected@1, the submitted answer is right
     * ``oracle``: any candidate of the pool is right; what a perfect selection would get
     * ``random``: share of right programs among all completions; what a blind choice would get
+    * ``gap_closed``: ``(selected - random) / (oracle - random)``, None where there is no gap
     * tokens, requests and executions are sums over problems and seeds; ``seconds`` is wall time
     * ``unanswered``: no usable candidate (counts as wrong); ``limits``: submissions that hit a time, memory or
       output limit (count as wrong); ``infrastructure``: no verdict through no fault of the search (not
       counted)
+    * ``controls``: comparisons with the arms that are matched to this one; ``phases``: what its later phases changed
     """
 
     arm: str
     selected: Score
     oracle: Score
     random: Score
+    gap_closed: float | None
     generated_tokens: int
     prompt_tokens: int
     cached_tokens: int
@@ -81,6 +60,8 @@ class ArmRow:
     limits: int
     infrastructure: int
     against_first: Against | None
+    controls: tuple[Control, ...]
+    phases: tuple[PhaseRates, ...]
     strata: tuple[Stratum, ...]
 
 
@@ -97,16 +78,6 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class _Graded:
-    """What every row is computed from; ``tags`` by problem."""
-
-    files: RunFiles
-    manifest: Manifest
-    grades: Grades
-    tags: Mapping[str, Mapping[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class _Outcome:
     """One problem, arm and seed; None where there is no verdict."""
 
@@ -115,8 +86,36 @@ class _Outcome:
     random: float | None
 
 
-Scores = Mapping[str, float]
-"""Problem -> mean over the seeds that have a verdict."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A graded run as its files have it. ``answers`` and ``pools`` by arm, then by problem and seed."""
+
+    files: RunFiles
+    manifest: Manifest
+    grades: Mapping[tuple[str, str], Grade]
+    tags: Mapping[str, Mapping[str, str]]
+    answers: Mapping[str, Mapping[tuple[str, int], Submission]]
+    pools: Mapping[str, Mapping[tuple[str, int], PoolRecord]]
+
+    def passes(self, problem: str, code: str) -> float | None:
+        """1 right, 0 wrong, None without a verdict."""
+        grade = self.grades.get((problem, code_sha256(code)))
+        return None if grade is None or grade.outcome == "lost" else float(grade.outcome == "pass")
+
+    def outcomes(self, arm: str) -> dict[str, list[_Outcome]]:
+        """By problem, a seed an entry."""
+        found: dict[str, list[_Outcome]] = {}
+        for (problem, seed), answer in self.answers[arm].items():
+            found.setdefault(problem, []).append(_outcome(self, answer, self.pools[arm].get((problem, seed))))
+        return found
+
+    def controls(self, arm: str) -> list[Arm]:
+        """The arms that are matched to this one, problem by problem first."""
+        return sorted((a for a in self.manifest.spec.arms if a.match == arm), key=lambda a: a.match_total)
+
+    def tokens(self, arm: str) -> int:
+        """Generated tokens over all problems and seeds."""
+        return sum(answer.usage.generated_tokens for answer in self.answers[arm].values())
 
 
 def summarize(files: RunFiles) -> Summary:
@@ -125,80 +124,103 @@ def summarize(files: RunFiles) -> Summary:
     Raises:
         UsageError: a file is absent or malformed.
     """
-    manifest = manifests.read(files)
-    suite = store.load(find_suite(manifest.suite.name).problems)
-    graded = _Graded(files, manifest, records.grades(files.grades), {p.id: p.tags for p in suite.problems})
+    run = _read(files)
+    outcomes = {arm.name: run.outcomes(arm.name) for arm in run.manifest.spec.arms}
+    selected = {arm: _means(several, lambda o: o.selected) for arm, several in outcomes.items()}
     found = manifests.found(files)
-    rows: list[ArmRow] = []
-    first: Scores = {}
-    for index, arm in enumerate(manifest.spec.arms):
-        row, scores = _row(graded, arm.name, first)
-        first = scores if index == 0 else first
-        rows.append(row)
     return Summary(
-        manifest.id,
-        manifest.suite.name,
-        len(manifest.spec.seeds),
-        manifest.suite.problems,
-        _adjusted(rows),
+        run.manifest.id,
+        run.manifest.suite.name,
+        len(run.manifest.spec.seeds),
+        run.manifest.suite.problems,
+        _adjusted([_row(run, arm.name, outcomes[arm.name], selected) for arm in run.manifest.spec.arms]),
         found.warnings if found else (),
     )
 
 
-def _row(run: _Graded, arm: str, first: Scores) -> tuple[ArmRow, Scores]:
-    files, grades = run.files, run.grades
-    outcomes: dict[str, list[_Outcome]] = {}
-    answers: list[Submission] = []
-    limits = 0
-    for seed in run.manifest.spec.seeds:
-        pools = records.pools(files.pool(arm, seed))
-        for problem, answer in records.submissions(files.submissions(arm, seed)).items():
-            answers.append(answer)
-            grade = grades.get((problem, code_sha256(answer.code))) if answer.code is not None else None
-            limits += grade is not None and grade.outcome == "limit"
-            outcomes.setdefault(problem, []).append(_outcome(answer, pools.get(problem), grades))
-    selected = _means(outcomes, lambda o: o.selected)
+def _read(files: RunFiles) -> _Run:
+    manifest = manifests.read(files)
+    suite = store.load(find_suite(manifest.suite.name).problems)
+    places = [(arm.name, seed) for arm in manifest.spec.arms for seed in manifest.spec.seeds]
+    answers: dict[str, dict[tuple[str, int], Submission]] = {arm: {} for arm, _ in places}
+    pools: dict[str, dict[tuple[str, int], PoolRecord]] = {arm: {} for arm, _ in places}
+    for arm, seed in places:
+        answers[arm] |= {(p, seed): row for p, row in records.submissions(files.submissions(arm, seed)).items()}
+        pools[arm] |= {(p, seed): row for p, row in records.pools(files.pool(arm, seed)).items()}
+    grades, tags = records.grades(files.grades), {p.id: p.tags for p in suite.problems}
+    return _Run(files, manifest, grades, tags, answers, pools)
+
+
+def _row(run: _Run, arm: str, outcomes: Mapping[str, Sequence[_Outcome]], selected: Mapping[str, Scores]) -> ArmRow:
+    answers = run.answers[arm].values()
     usage = Counter[str]()
     for answer in answers:
         usage.update(answer.usage.model_dump())
-    row = ArmRow(
+    mine, oracle = score(selected[arm]), score(_means(outcomes, lambda o: o.oracle))
+    random = score(_means(outcomes, lambda o: o.random))
+    first = next(iter(selected))
+    before: Scores = selected[first] if arm != first else {}
+    controls = tuple(_control(run, arm, control.name, selected) for control in run.controls(arm))
+    control: Scores = selected[controls[0].arm] if controls else {}
+    return ArmRow(
         arm=arm,
-        selected=_score(selected),
-        oracle=_score(_means(outcomes, lambda o: o.oracle)),
-        random=_score(_means(outcomes, lambda o: o.random)),
+        selected=mine,
+        oracle=oracle,
+        random=random,
+        gap_closed=gap_closed(mine, oracle, random),
         generated_tokens=usage["generated_tokens"],
         prompt_tokens=usage["prompt_tokens"],
         cached_tokens=usage["cached_tokens"],
         requests=usage["requests"],
         executions=usage["executions"],
-        seconds=sum(s.seconds for s in records.seconds(files.seconds) if s.arm == arm and not s.problem),
+        seconds=sum(s.seconds for s in records.seconds(run.files.seconds) if s.arm == arm and not s.problem),
         unanswered=sum(a.code is None and not a.lost for a in answers),
-        limits=limits,
+        limits=sum(_hit_a_limit(run, a) for a in answers),
         infrastructure=sum(o.selected is None for several in outcomes.values() for o in several),
-        against_first=_against(first, selected) if first else None,
-        strata=_strata(selected, first, run.tags),
+        against_first=against(before, selected[arm]),
+        controls=controls,
+        phases=_phases(run, arm),
+        strata=strata(selected[arm], before, control, run.tags),
     )
-    return row, selected
 
 
-def _outcome(answer: Submission, pool: PoolRecord | None, grades: Grades) -> _Outcome:
+def _control(run: _Run, arm: str, control: str, selected: Mapping[str, Scores]) -> Control:
+    ratio = run.tokens(control) / max(run.tokens(arm), 1)
+    return Control(control, against(selected[control], selected[arm]), ratio)
+
+
+def _phases(run: _Run, arm: str) -> tuple[PhaseRates, ...]:
+    """Of the phases behind the first that the arm's strategy has."""
+    rounds: Sequence[Mapping[str, int]] = run.manifest.strategies.get(arm, {}).get("rounds", ())
+    later = {int(row["phase"]) for row in rounds} - {int(rounds[0]["phase"])} if rounds else set[int]()
+    controls = run.controls(arm)
+    control: Mapping[tuple[str, int], Submission] = run.answers[controls[0].name] if controls else {}
+    solves = [
+        Solve(answer, run.pools[arm][place], control.get(place))
+        for place, answer in run.answers[arm].items()
+        if place in run.pools[arm]
+    ]
+    return phase_rates(solves, later, run.passes)
+
+
+def _hit_a_limit(run: _Run, answer: Submission) -> bool:
+    grade = None if answer.code is None else run.grades.get((answer.problem, code_sha256(answer.code)))
+    return grade is not None and grade.outcome == "limit"
+
+
+def _outcome(run: _Run, answer: Submission, pool: PoolRecord | None) -> _Outcome:
     if answer.lost:
         return _Outcome(None, None, None)
-    selected = 0.0 if answer.code is None else _passes(grades, answer.problem, answer.code)
+    selected = 0.0 if answer.code is None else run.passes(answer.problem, answer.code)
     if pool is None:
         return _Outcome(selected, selected, selected)
-    verdicts = [(_passes(grades, answer.problem, c.code), c.count) for c in pool.candidates]
+    verdicts = [(run.passes(answer.problem, c.code), c.count) for c in pool.candidates]
     known = [(passed, count) for passed, count in verdicts if passed is not None]
     drawn = sum(count for _, count in known) + pool.unusable
     # The pool holds the submission, so an oracle below it could only come from a lost verdict.
     oracle = max([passed for passed, _ in known] + [selected or 0.0])
     chance = sum(passed * count for passed, count in known) / drawn if drawn else 0.0
     return _Outcome(selected, None if selected is None else oracle, None if selected is None else chance)
-
-
-def _passes(grades: Grades, problem: str, code: str) -> float | None:
-    grade = grades.get((problem, code_sha256(code)))
-    return None if grade is None or grade.outcome == "lost" else float(grade.outcome == "pass")
 
 
 def _means(outcomes: Mapping[str, Sequence[_Outcome]], value: Callable[[_Outcome], float | None]) -> dict[str, float]:
@@ -210,49 +232,19 @@ def _means(outcomes: Mapping[str, Sequence[_Outcome]], value: Callable[[_Outcome
     return found
 
 
-def _score(scores: Scores) -> Score:
-    n = len(scores)
-    if n == 0:
-        return Score(0.0, Interval(0.0, 1.0), 0)
-    total = min(float(n), sum(scores.values()))
-    return Score(total / n, wilson(total, n), n)
-
-
-def _against(first: Scores, second: Scores) -> Against | None:
-    shared = sorted(first.keys() & second.keys())
-    if not shared:
-        return None
-    a, b = [first[p] for p in shared], [second[p] for p in shared]
-    paired = paired_bootstrap(a, b)
-    gained = sum(x <= 0.5 < y for x, y in zip(a, b, strict=True))
-    lost = sum(y <= 0.5 < x for x, y in zip(a, b, strict=True))
-    p = mcnemar(gained, lost)
-    return Against(paired.difference, paired.interval, len(shared), gained, lost, p, p)
-
-
-def _strata(scores: Scores, first: Scores, tags: Mapping[str, Mapping[str, str]]) -> tuple[Stratum, ...]:
-    groups: dict[tuple[str, str], set[str]] = {}
-    for problem in scores:
-        for tag, value in tags.get(problem, {}).items():
-            groups.setdefault((tag, value), set()).add(problem)
-    several = Counter(tag for tag, _ in groups)
-    strata: list[Stratum] = []
-    for (tag, value), members in sorted(groups.items()):
-        if several[tag] < 2:
-            continue  # a tag that all problems share tells nothing
-        inside = {p: s for p, s in scores.items() if p in members}
-        before = {p: s for p, s in first.items() if p in members}
-        strata.append(Stratum(tag, value, _score(inside), _against(before, inside) if before else None))
-    return tuple(strata)
-
-
 def _adjusted(rows: Sequence[ArmRow]) -> tuple[ArmRow, ...]:
-    """Holm's adjustment over the arms that are compared with the first."""
-    compared = [row.against_first for row in rows if row.against_first is not None]
-    p_values = iter(holm([against.p for against in compared]))
+    """Holm's adjustment over the arms that are compared with the first, and over the controls."""
+    firsts = iter(holm([row.against_first.p for row in rows if row.against_first is not None]))
+    controls = iter(holm([c.against.p for row in rows for c in row.controls if c.against is not None]))
+
+    def adjust(found: Against | None, p_values: Iterator[float]) -> Against | None:
+        return None if found is None else replace(found, p_holm=next(p_values))
+
     return tuple(
-        replace(row, against_first=replace(row.against_first, p_holm=next(p_values)))
-        if row.against_first is not None
-        else row
+        replace(
+            row,
+            against_first=adjust(row.against_first, firsts),
+            controls=tuple(replace(c, against=adjust(c.against, controls)) for c in row.controls),
+        )
         for row in rows
     )

@@ -16,6 +16,8 @@ from atlas import __version__
 _COMMANDS: Final = {
     "demo": ("atlas.cli.demo", "Solve unseen problems with the shipped model and show what searching adds."),
     "solve": ("atlas.cli.solve", "Solve one problem: a statement, a file, or - for standard input."),
+    "strategies": ("atlas.cli.strategies", "List and show the strategies, as files to copy and change."),
+    "check-model": ("atlas.cli.check_model", "Say what a model is good for, how fast it is, and its best settings."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
 }
 
@@ -31,7 +33,7 @@ class LazyGroup(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is not a command")
         return command

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from atlas.cli.options import Duration, NewFile, api_key, choose, model_options
+from atlas.cli.options import Duration, NewFile, api_key, choose, counted, model_options
 from atlas.cli.report import report
 from atlas.errors import UsageError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _RUN = click.argument("run_id", metavar="RUN")
+_FORCE = click.option("--force", is_flag=True, help="Replace another suite of that name.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 
 
@@ -35,15 +37,18 @@ def bench() -> None:
 @click.argument("benchmark")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The benchmark's own file.")
 @click.option("--name", help="Name of the suite; the benchmark's own by default.")
+@_FORCE
 @_JSON
-def import_(benchmark: str, data: Path, name: str | None, as_json: bool) -> None:
+def import_(benchmark: str, data: Path, name: str | None, force: bool, as_json: bool) -> None:
     """Import a benchmark's file, split into problems and keys.
 
     HumanEval's format is read (.jsonl or .jsonl.gz, one problem a line).
     """
     from atlas.bench.suites import importer  # noqa: PLC0415
 
-    count = importer(benchmark)(data, name or benchmark)
+    read = importer(benchmark)
+    with _room_for(name or benchmark, force=force):
+        count = read(data, name or benchmark)
     _say_suite(name or benchmark, count, as_json)
 
 
@@ -51,20 +56,37 @@ def import_(benchmark: str, data: Path, name: str | None, as_json: bool) -> None
 @click.option("--seed", type=int, required=True)
 @click.option("--problems", type=click.IntRange(1, 100_000), default=260, show_default=True)
 @click.option("--name", help="Name of the suite; smallworld-sSEED by default.")
+@_FORCE
 @_JSON
-def make(seed: int, problems: int, name: str | None, as_json: bool) -> None:
+def make(seed: int, problems: int, name: str | None, force: bool, as_json: bool) -> None:
     """Make a suite of the shipped model's world: compositions that no training sample asked for."""
     from atlas.bench.home import user_suite  # noqa: PLC0415
     from atlas.bench.suites import smallworld  # noqa: PLC0415
 
     name = name or f"smallworld-s{seed}"
-    smallworld.write(user_suite(name), seed, problems)
+    with _room_for(name, force=force):
+        smallworld.write(user_suite(name), seed, problems)
     _say_suite(name, problems, as_json)
+
+
+def _room_for(name: str, *, force: bool) -> AbstractContextManager[None]:
+    """What to write a suite of this name in; with ``force`` one that is there makes room."""
+    from atlas.bench.home import user_suite  # noqa: PLC0415
+    from atlas.bench.suites.install import replacing  # noqa: PLC0415
+
+    return replacing(user_suite(name)) if force else nullcontext()
 
 
 @bench.command("run", epilog="Example: atlas bench run smallworld --arm single --arm best-of-n:n=4 --arm full")
 @click.argument("suite")
-@click.option("--arm", "arms", multiple=True, metavar="STRATEGY[:n=4]", help="Repeat for several. [single and full]")
+@click.option(
+    "--arm",
+    "arms",
+    multiple=True,
+    metavar="NAME|FILE[:key=value,...]",
+    help="A strategy and its settings; repeat for several. match=ARM (or match_total=ARM) bounds its generated tokens "
+    "by that arm's on each problem (or on average). [single and full]",
+)
 @click.option("--seeds", type=click.IntRange(1, 100), default=1, show_default=True, help="How many: 0, 1, 2 and so on.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first problems of the suite.")
 @click.option("--deadline", type=Duration(), help="Bound on one problem, such as 60s.")
@@ -228,7 +250,8 @@ def _finish(start: Callable[[OnEvent], Coroutine[Any, Any, RunResult]], html: Pa
 
 
 def _print_audit(report: AuditReport) -> None:
-    click.echo(f"{report.compared} submissions of run {report.run}, replayed with {report.method}")
+    count = counted(report.compared, "submission")
+    click.echo(f"{count} of run {report.run}, replayed with {report.method}")
     for warning in report.warnings:
         click.secho(f"warning: {warning}", fg="yellow")
     for finding in report.findings:
@@ -237,11 +260,11 @@ def _print_audit(report: AuditReport) -> None:
     if report.passed:
         click.secho("passed: no submission depends on the keys", fg="green")
     else:
-        click.secho(f"FAILED: {len(report.findings)} findings", fg="red", bold=True)
+        click.secho(f"FAILED: {counted(len(report.findings), 'finding')}", fg="red", bold=True)
 
 
 def _say_suite(name: str, count: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"suite": name, "problems": count}))
     else:
-        click.echo(f"{name}: {count} problems; run them with `atlas bench run {name}`")
+        click.echo(f"{name}: {counted(count, 'problem')}; run it with `atlas bench run {name}`")

@@ -20,7 +20,8 @@ machine, solves {problems} problems made of steps in combinations that no traini
   single      one greedy program, the baseline
   sampled     one program drawn with the recommended sampling
   best-of-n   eight programs; the evidence of running them picks one
-  full        the same, then self-written tests, repairs and more drafts where the evidence is weak
+  full        programs from plans and varied requests, too; where the evidence is weak inputs that tell the
+              likeliest apart, self-written tests and repairs
 
 The answer keys are denied to the solving process by the operating system; a grader opens them afterwards.
 """

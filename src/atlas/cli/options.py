@@ -103,3 +103,8 @@ def choose(
 def api_key() -> str | None:
     """The key for an endpoint, from the environment alone."""
     return os.environ.get("ATLAS_API_KEY") or os.environ.get("OPENAI_API_KEY") or None
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 request``, ``2,000 requests``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

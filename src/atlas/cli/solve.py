@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.options import Duration, api_key, choose, model_options
+from atlas.cli.options import Duration, api_key, choose, counted, model_options
 from atlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,13 @@ class _Ask:
 @click.command(epilog=_EXAMPLE)
 @click.argument("statement", metavar="STATEMENT|FILE|-")
 @model_options
-@click.option("--strategy", default="full", show_default=True, help="single, sampled, best-of-n or full.")
+@click.option(
+    "--strategy",
+    default="full",
+    show_default=True,
+    metavar="NAME|FILE[:key=value,...]",
+    help="One of `atlas strategies list`, or a TOML file like them.",
+)
 @click.option(
     "--deadline",
     type=Duration(),
@@ -139,12 +145,13 @@ async def _solve(ask: _Ask) -> tuple[Solved, tuple[str, ...]]:
     from atlas.cli.watch import watching  # noqa: PLC0415
     from atlas.engine.choice import opened  # noqa: PLC0415
     from atlas.sandbox import Sandbox  # noqa: PLC0415
+    from atlas.search.schedule import load, parse_choice  # noqa: PLC0415
     from atlas.search.settings import Settings, Tools  # noqa: PLC0415
     from atlas.search.solver import solve as search  # noqa: PLC0415
-    from atlas.search.strategy import load  # noqa: PLC0415
     from atlas.store.tape import Tape  # noqa: PLC0415
 
-    chosen = load(ask.strategy)
+    name, parameters = parse_choice(ask.strategy)
+    chosen = load(name, **parameters)
     with watching(quiet=ask.quiet) as watch:
         watch.say("starting the sandbox")
         async with await Sandbox.start() as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
@@ -188,8 +195,9 @@ def _print(answer: dict[str, Any]) -> None:
         click.secho(f"  note: {line}", err=True, fg="yellow")
     usage = answer["usage"]
     click.secho(
-        f"  {answer['seconds']:.1f} s, {usage['generated_tokens']} tokens generated in {usage['requests']} requests, "
-        f"{usage['prompt_tokens']} prompt tokens, {usage['executions']} executions",
+        f"  {answer['seconds']:.1f} s, {counted(usage['generated_tokens'], 'token')} generated in "
+        f"{counted(usage['requests'], 'request')}, {counted(usage['prompt_tokens'], 'prompt token')}, "
+        f"{counted(usage['executions'], 'execution')}",
         err=True,
         dim=True,
     )

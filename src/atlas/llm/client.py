@@ -17,6 +17,8 @@ from atlas.gather import gather
 from atlas.llm.errors import ContextExceeded
 from atlas.llm.exchange import Discarded, exchange
 from atlas.llm.probe import probe
+from atlas.llm.render import thinking_prompt
+from atlas.llm.thinking import think
 from atlas.llm.transport import Busy, ConnectionLost, Transport
 from atlas.llm.types import Capabilities, Reply, Request
 from atlas.llm.wire import merged
@@ -73,12 +75,18 @@ class OpenAIClient:
             LLMError: one of ``atlas.llm.errors``.
             EngineError: the engine behind ``recover`` could not be brought back.
         """
+        if request.thinking is None or self._capabilities.thinking == "none":
+            return await self._whole(request, None)
+        return await think(self._whole, request, self._capabilities, self.on_discarded)
+
+    async def _whole(self, request: Request, thought: str | None) -> Reply:
+        """One reply to a chat, or to a chat whose answer begins with a thought (``thought`` follows its opening)."""
         start = time.monotonic()
         at_once = self._at_once()
         firsts = range(0, request.n, at_once)
         if len(firsts) == 1:
-            return await self._part(request, 0, request.n)
-        parts = await gather(self._part(request, first, min(at_once, request.n - first)) for first in firsts)
+            return await self._part(request, thought, 0, request.n)
+        parts = await gather(self._part(request, thought, first, min(at_once, request.n - first)) for first in firsts)
         return merged(parts, time.monotonic() - start)
 
     def _at_once(self) -> int:
@@ -87,12 +95,12 @@ class OpenAIClient:
         # llama.cpp refuses more choices than it has slots.
         return self._capabilities.slots if self._capabilities.server == "llama.cpp" else 1 << 16
 
-    async def _part(self, request: Request, first: int, n: int) -> Reply:
+    async def _part(self, request: Request, thought: str | None, first: int, n: int) -> Reply:
         """``n`` of the request's choices, ``first`` onwards, from one HTTP request, retried as allowed."""
         busy = lost = 0
         while True:
             try:
-                return await self._fitted(request, first, n)
+                return await self._fitted(request, thought, first, n)
             except Busy as e:
                 busy += 1
                 if busy == _BUSY_TRIES:
@@ -106,20 +114,23 @@ class OpenAIClient:
                 await asyncio.sleep(self._backoff_s * (lost - 1))
                 self._transport.move(await self._recover())
 
-    async def _fitted(self, request: Request, first: int, n: int) -> Reply:
+    async def _fitted(self, request: Request, thought: str | None, first: int, n: int) -> Reply:
         try:
-            return await self._send(request, first, n)
+            return await self._send(request, thought, first, n)
         except ContextExceeded as e:
             # vLLM refuses where prompt and completion together exceed the context; llama.cpp ends such a
             # completion with "length". Asking for what is left makes the two alike. The prompt is never cut.
             if e.prompt_tokens is None or e.limit is None or not 0 < e.limit - e.prompt_tokens < request.max_tokens:
                 raise
-            return await self._send(replace(request, max_tokens=e.limit - e.prompt_tokens), first, n)
+            return await self._send(replace(request, max_tokens=e.limit - e.prompt_tokens), thought, first, n)
 
-    async def _send(self, request: Request, first: int, n: int) -> Reply:
+    async def _send(self, request: Request, thought: str | None, first: int, n: int) -> Reply:
         seed = None if request.seed is None else request.seed + first
         part = replace(request, n=n, seed=seed)
-        reply = await exchange(self._transport, part, self._capabilities, self.on_discarded)
+        prompt = None
+        if thought is not None:
+            prompt = await thinking_prompt(self._transport, self._capabilities, request.messages) + thought
+        reply = await exchange(self._transport, part, self._capabilities, self.on_discarded, prompt=prompt)
         if self._capabilities.context is not None and reply.prompt_tokens >= self._capabilities.context:
             # A server that fills its whole context with the prompt has cut it (Ollama does so silently).
             raise ContextExceeded(None, self._capabilities.context)

@@ -27,19 +27,20 @@ async def exchange(
     capabilities: Capabilities,
     on_discarded: Discarded | None = None,
     timeout_s: float | None = None,
+    prompt: str | None = None,
 ) -> Reply:
-    """Send ``request`` once, in a form that ``capabilities`` allow.
+    """Send ``request`` once, in a form that ``capabilities`` allow; with ``prompt`` as a completion of that text.
 
     Raises:
         LLMError: any of ``atlas.llm.errors``.
     """
     start = time.monotonic()
-    collector = Collector(request.n)
+    collector = Collector(request.n, raw=prompt is not None)
     limit = (1 << 20) + request.n * request.max_tokens * _BYTES_PER_TOKEN
-    url = f"{transport.base}/chat/completions"
+    url = f"{transport.base}/{'chat/completions' if prompt is None else 'completions'}"
     try:
         async with (
-            transport.open(url, request_body(request, capabilities), timeout_s) as response,
+            transport.open(url, request_body(request, capabilities, prompt), timeout_s) as response,
             aclosing(_documents(response, limit)) as documents,
         ):
             async for document in documents:

@@ -12,6 +12,17 @@ _MOST_BLOCKS = 256
 # Prose may stand in front of an opening fence; an info string holds no backtick.
 _OPEN = re.compile(r"^(?P<before>[^`~]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`~]*)$")
 _INLINE = re.compile(r"^\s*```(?P<body>[^`\n]+)```\s*$")
+_END_OF_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>")
+_THOUGHT = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>")
+# What takes a fence's place: other quotes, and tags around code.
+_ODD_FENCE = re.compile(r"^([ \t]*)[｀´ˋ‘’′‵]{3}(?=[ \t]*\w*[ \t]*$)", re.MULTILINE)  # noqa: RUF001
+_QUOTED = re.compile(
+    r"^(?P<fence>'''|\"\"\")(?P<info>python3?|py)[ \t]*\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE
+)
+_TAGGED = re.compile(
+    r"[\[<](?P<tag>pre|code|python|py)\b[^\]>\n]{0,80}[\]>](?P<body>.*?)[\[<]/(?P=tag)[\]>]", re.DOTALL | re.IGNORECASE
+)
+_INNER_TAG = re.compile(r"^\s*<code\b[^>\n]{0,80}>|</code>\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +34,45 @@ class Block:
     closed: bool
 
 
-def answer(text: str) -> str:
-    """The reply without reasoning that a server left in it, with plain line ends, at most 1 MiB of it."""
+def answer(text: str, *, cut: bool = False) -> str:
+    """The reply without reasoning that a server left in it, with plain line ends, at most 1 MiB of it.
+
+    A thought that is begun and never closed has no answer after it where the reply was ``cut`` off. Where the
+    model ended by itself, its answer must be in there, and the text is taken as it is.
+    """
     text = text[:LONGEST_REPLY].replace("\r\n", "\n").replace("\r", "\n")
-    return text.rpartition("</think>")[2]
+    ends = list(_END_OF_THOUGHT.finditer(text))
+    if ends:
+        return text[ends[-1].end() :]
+    begun = _THOUGHT.match(text)
+    if begun is None:
+        return text
+    return "" if cut else text[begun.end() :]
 
 
-def blocks(text: str) -> tuple[Block, ...]:
-    """The fenced blocks of ``answer(text)`` in order, at most 256."""
+def blocks(text: str, *, cut: bool = False) -> tuple[Block, ...]:
+    """The fenced blocks of ``answer(text)`` in order, at most 256.
+
+    Without any, blocks in odd quotes (``´´´``, ``'''python``) or in tags (``[PYTHON]``, ``<code>``) are taken.
+    """
+    said = answer(text, cut=cut)
+    return _fenced(said) or _fenced(_ODD_FENCE.sub(r"\1```", said)) or _tagged(said)
+
+
+def _tagged(said: str) -> tuple[Block, ...]:
+    found = [*_QUOTED.finditer(said)] or [*_TAGGED.finditer(said)]
+    bodies = (_INNER_TAG.sub("", match["body"]).strip("\n") for match in found[:_MOST_BLOCKS])
+    return tuple(Block("", body, closed=True) for body in bodies)
+
+
+def _fenced(said: str) -> tuple[Block, ...]:
     found: list[Block] = []
     fence, info, indent, lines = "", "", 0, list[str]()
 
     def end(closed: bool) -> None:
         found.append(Block(info, "\n".join(lines), closed))
 
-    for line in answer(text).split("\n"):
+    for line in said.split("\n"):
         if len(found) == _MOST_BLOCKS:
             return tuple(found)
         opened = _OPEN.match(line)
@@ -65,7 +100,9 @@ def blocks(text: str) -> tuple[Block, ...]:
 
 
 def _first_word(info: str) -> str:
-    return (info.split() or [""])[0].lower()
+    # "{.python .numberLines}" and "python:main.py" are labels, too.
+    words = re.split(r"[\s:{},=]+", info.strip().lstrip("{."))
+    return words[0].lower()
 
 
 def _dedented(line: str, indent: int) -> str:

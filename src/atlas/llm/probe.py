@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from atlas.errors import LLMError, UsageError
 from atlas.llm.errors import AuthenticationFailed, BadReply, RequestRejected
 from atlas.llm.exchange import exchange
+from atlas.llm.probe_thinking import probe_thinking
 from atlas.llm.transport import Busy, ConnectionLost, Transport
 from atlas.llm.types import Capabilities, Message, Request, Sampling
 from atlas.llm.wire import request_body
@@ -146,7 +147,7 @@ async def _read(
 
 
 async def probe(transport: Transport, model: str | None) -> Capabilities:
-    """See what the server can do, with about ten requests of a few tokens.
+    """See what the server can do, with about fifteen requests of a few tokens.
 
     Raises:
         UsageError: no model is named and the server names none.
@@ -154,6 +155,8 @@ async def probe(transport: Transport, model: str | None) -> Capabilities:
     """
     seen = await _recognised(transport, model)
     seen = await _chat_features(transport, seen)
+    # Before the rest, so that thinking is off where the rest would wait for it.
+    seen = await probe_thinking(transport, seen)
     seen = replace(
         seen,
         seed=await _draws_again(transport, seen) if seen.seed else False,

@@ -36,18 +36,26 @@ class Thinking:
 
     ``budget`` is the most tokens that it thinks; then the thought is closed and the answer asked for. ``extend`` is
     how many times an end of thought that comes sooner is replaced by "Wait".
+
+    Raises:
+        ValueError: ``budget`` is below 1 or ``extend`` below 0.
     """
 
     budget: int
     extend: int = 0
+
+    def __post_init__(self) -> None:
+        if self.budget < 1 or self.extend < 0:
+            raise ValueError(f"A thought has a budget of 1 token or more, not {self.budget} (extend {self.extend}).")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """``n`` completions of one chat prompt.
 
-    Each answer has at most ``max_tokens`` generated tokens; a thought has its own budget on top. Without
-    ``thinking``, thinking is off where the server lets it be switched; elsewhere ``max_tokens`` bounds both.
+    An answer has at most ``max_tokens`` generated tokens; a thought has its own budget on top of them, and what it
+    leaves may go to the answer. Without ``thinking``, thinking is off where the server lets it be switched; where it
+    does not, ``max_tokens`` bounds thought and answer together.
     """
 
     messages: tuple[Message, ...]
@@ -61,7 +69,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One choice. ``tokens`` counts every generated token, ``reasoning`` included."""
+    """One choice. ``tokens`` counts every generated token: those of ``reasoning`` and of discarded parts, too."""
 
     text: str
     finish: FinishReason
@@ -109,6 +117,10 @@ class Capabilities:
     """How a thought comes: not at all, in ``<think>`` tags in the text, or in a field of its own."""
     thinking_switch: bool = False
     """Thinking can be turned on and off for a request."""
+    thinking_budget: str = ""
+    """The request's field that was seen to bound a thought, or empty."""
+    continues: bool = False
+    """A thought in ``<think>`` tags can be continued: the server tells a chat's prompt and completes any text."""
     notes: tuple[str, ...] = ()
     """What the server lacks and what is done instead, a sentence each."""
 

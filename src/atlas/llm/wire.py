@@ -14,7 +14,9 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from atlas.llm.errors import BadReply
-from atlas.llm.types import Capabilities, Completion, FinishReason, Reply, Request
+from atlas.llm.types import Capabilities, Completion, FinishReason, Message, Reply, Request
+
+THINK, THINK_END = "<think>", "</think>"
 
 _CHARACTERS_PER_TOKEN = 4
 """For estimates only, where a server tells nothing."""
@@ -31,6 +33,8 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
     message: _Delta | None = None
     delta: _Delta | None = None
+    text: str | None = None
+    """The reply of a plain completion."""
 
 
 class _Cached(BaseModel):
@@ -58,16 +62,28 @@ class ErrorInReply(Exception):
     """A stream that began well reports a failure; the argument is the whole document."""
 
 
-def request_body(request: Request, capabilities: Capabilities) -> dict[str, Any]:
-    """The JSON body of one HTTP request; what the server was seen to refuse is left out."""
+def request_body(request: Request, capabilities: Capabilities, prompt: str | None = None) -> dict[str, Any]:
+    """The JSON body of one HTTP request; what the server was seen to refuse is left out.
+
+    With ``prompt`` it is a plain completion of that text in place of a chat.
+    """
     sampling = request.sampling
     body: dict[str, Any] = {
         "model": capabilities.model,
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
         "max_tokens": request.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
     }
+    if prompt is None:
+        body["messages"] = chat_messages(request.messages)
+        if capabilities.thinking_switch:
+            body["chat_template_kwargs"] = {"enable_thinking": request.thinking is not None}
+        if request.thinking is not None and capabilities.thinking_budget:
+            body[capabilities.thinking_budget] = request.thinking.budget
+    else:
+        body["prompt"] = prompt
+        if capabilities.server == "vllm":
+            body["add_special_tokens"] = False  # the prompt has them already
     if request.n > 1:
         body["n"] = request.n
     if request.seed is not None and capabilities.seed:
@@ -82,6 +98,11 @@ def request_body(request: Request, capabilities: Capabilities) -> dict[str, Any]
     return body
 
 
+def chat_messages(messages: Iterable[Message]) -> list[dict[str, str]]:
+    """Messages as servers take them."""
+    return [{"role": m.role, "content": m.content} for m in messages]
+
+
 @dataclass(slots=True)
 class _Part:
     """One choice while it grows."""
@@ -92,11 +113,30 @@ class _Part:
     pieces: int = 0
     tokens: int | None = None
 
+    def completion(self, tokens: int, *, raw: bool) -> Completion:
+        text, reasoning = "".join(self.text), "".join(self.reasoning)
+        if not reasoning and not raw:
+            reasoning, text = split_thought(text)
+        return Completion(text, self.finish or "stop", tokens, reasoning)
+
     @property
     def estimate(self) -> int:
         """Tokens, from the stream's pieces (about one each) or from the length."""
         characters = sum(map(len, self.text)) + sum(map(len, self.reasoning))
         return self.pieces or -(-characters // _CHARACTERS_PER_TOKEN)
+
+
+def split_thought(text: str) -> tuple[str, str]:
+    """Thought and answer of a text with ``<think>`` tags in it.
+
+    A thought that is never closed is a thought to its end. The opening tag may be missing: templates put it into
+    the prompt.
+    """
+    begun = text.lstrip().removeprefix(THINK)
+    thought, closed, rest = begun.rpartition(THINK_END)
+    if closed:
+        return thought.strip(), rest.lstrip("\n")
+    return ("", text) if begun == text.lstrip() else (begun.strip(), "")
 
 
 def _finish(reason: str) -> FinishReason:
@@ -106,9 +146,13 @@ def _finish(reason: str) -> FinishReason:
 
 
 class Collector:
-    """Builds a ``Reply`` from one JSON body or from the data of server-sent events, in order."""
+    """Builds a ``Reply`` from one JSON body or from the data of server-sent events, in order.
 
-    def __init__(self, n: int) -> None:
+    ``raw`` leaves thoughts in the text as they come.
+    """
+
+    def __init__(self, n: int, *, raw: bool = False) -> None:
+        self._raw = raw
         self._parts = [_Part() for _ in range(n)]
         self._usage: _Usage | None = None
         self._last_finished = 0
@@ -142,7 +186,7 @@ class Collector:
         if choice.index >= len(self._parts):
             raise BadReply(f"The server answered with choice {choice.index} of {len(self._parts)}.")
         part = self._parts[choice.index]
-        said = choice.message or choice.delta or _Delta()
+        said = choice.message or choice.delta or _Delta(content=choice.text)
         reasoning = said.reasoning_content or said.reasoning or ""
         if said.content or reasoning:
             part.text.append(said.content or "")
@@ -187,8 +231,7 @@ class Collector:
         cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
         return Reply(
             completions=tuple(
-                Completion("".join(p.text), p.finish or "stop", tokens, "".join(p.reasoning))
-                for p, tokens in zip(self._parts, counts, strict=True)
+                p.completion(tokens, raw=self._raw) for p, tokens in zip(self._parts, counts, strict=True)
             ),
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=cached or 0,

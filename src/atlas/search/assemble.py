@@ -1,10 +1,14 @@
-"""From what a model wrote to the program that is run: the statement's prelude goes in front where it is missing."""
+"""From what a model wrote to the program that is run: the statement's prelude goes in front where it is missing.
+
+Where a signature takes or returns linked lists or trees, an adapter goes behind it (see ``atlas.structures``).
+"""
 
 from __future__ import annotations
 
 import ast
 import re
 
+from atlas import structures
 from atlas.errors import UsageError
 from atlas.problem import FunctionProblem, Problem, Signature
 from atlas.sandbox.types import Program
@@ -29,14 +33,31 @@ def entry_of(problem: Problem) -> str | None:
 
 def assemble(problem: Problem, code: str) -> Program:
     """``code`` (it parses) as a whole program for ``problem``."""
-    if not isinstance(problem, FunctionProblem) or not problem.prelude.strip():
-        return Program(code, entry_of(problem))
-    missing = _missing(problem.prelude, code)
-    if not missing:
-        return Program(code, entry_of(problem))
-    future, rest = _split_future(code)
-    parts = [part.strip("\n") for part in (future, missing, rest) if part.strip()]
-    return Program("\n\n".join(parts) + "\n", entry_of(problem))
+    if not isinstance(problem, FunctionProblem):
+        return Program(code)
+    name, adapter, prelude = entry_of(problem), structures.adapter(problem.signature), structures.given(problem)
+    missing = _missing(prelude, code) if prelude.strip() else ""
+    if not missing and not adapter:
+        return Program(code, name)
+    future, rest = _split_future(code) if missing else ("", code)
+    parts = [part.strip("\n") for part in (future, missing, rest, adapter) if part.strip()]
+    return Program("\n\n".join(parts) + "\n", name)
+
+
+def given_names(problem: Problem) -> set[str]:
+    """Names that the statement's prelude brings into a program."""
+    if not isinstance(problem, FunctionProblem):
+        return set()
+    try:
+        return {name for node in ast.parse(structures.given(problem)).body for name in _defined(node)}
+    except (SyntaxError, ValueError):
+        return set()  # no Python: it is for the model to read
+
+
+def sole_function(code: str) -> str | None:
+    """The name of the only function at the top level of ``code`` (it parses); None where there are more or none."""
+    names = [node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)]
+    return names[0] if len(names) == 1 else None
 
 
 def under_name(code: str, signature: Signature) -> str | None:

@@ -8,11 +8,13 @@ What counts, in this order:
   weighted by how often it was drawn:
   ``A_u = (1/k) sum_v n_v mean_x [o_u(x) = o_v(x), neither exception nor None]``.
 * Self-tests passed, as in CodeT (Chen et al. 2022, arXiv 2207.10397), with a weight that is inferred for each
-  problem: counting tests wins where most are right and loses where most are wrong, so it grows with the share
-  of expectations that the candidates themselves agree with.
+  problem: counting tests wins where most are right and loses where most are wrong, so it grows with how far the
+  candidates themselves agree with the expectations.
 
 ``score = ln(A + 0.02) + beta T - 1.4 (share of inputs without output) - 1.3 (constant while others vary)
-- 1.3 (does not load)``, minus ``FAILED_EXAMPLE`` where an example fails (and up to 1 more by how many do).
+- 1.3 (does not load) - 0.7 (derived)``, minus ``FAILED_EXAMPLE`` where an example fails (and up to 1 more by how
+many do). Derived is what was only ever made from another candidate: it has nearly all of that one's agreement
+without having earned it, and was shown what to pass. An example that it alone passes outweighs that by far.
 """
 
 from __future__ import annotations
@@ -32,9 +34,12 @@ FAILED_EXAMPLE = 4.6
 """ln 100: with ``NONE_RIGHT_EXAMPLES`` it puts a candidate that fails an example at 0.09."""
 NONE_RIGHT_EXAMPLES = 0.1
 """Mass of "no candidate is right" beside a cluster's exp(score) (1 for full agreement), with examples ..."""
-NONE_RIGHT = 0.6
-"""... and without. Both are first guesses from the measured shares, not yet calibrated."""
-_BETA = 2.0
+NONE_RIGHT = 0.3
+"""... and without. With the votes below a confidence of 0.75 was right 94 to 97 times in 100 on pools of gpt-3.5."""
+_AGAINST_EXAMPLES, _AGAINST = 1.0, 3.0
+"""Votes against everybody that the confidence counts, with examples and without: a candidate agrees with itself."""
+_BETA = 2.5
+_DERIVED = 0.7
 _PRIOR_TESTS, _PRIOR_RELIABILITY = 2.0, 0.3
 
 
@@ -44,15 +49,18 @@ class Outcomes:
 
     ``examples`` (k, e) and ``tests`` (k, t): 1 passed, 0 failed, below 0 not observed. ``outputs`` (k, x):
     a number for each class of equal outputs (the same over all inputs), or a code below zero.
-    ``test_weights`` (t,): the share of votes. ``multiplicity`` (k,): how often a candidate was drawn.
-    ``loads`` (k,) bool.
+    ``test_weights`` (t,): the share of votes; ``test_inputs`` (t,): the index of the input that is tested.
+    ``multiplicity`` (k,): how often a candidate was drawn, a derived one counting less.
+    ``derived`` (k,) bool: never drawn independently. ``loads`` (k,) bool.
     """
 
     examples: Array
     outputs: Array
     tests: Array
     test_weights: Array
+    test_inputs: Array
     multiplicity: Array
+    derived: Array
     loads: Array
 
 
@@ -100,14 +108,15 @@ def posterior(seen: Outcomes) -> Posterior:
         - 1.4 * _share((outputs == EXCEPTION) | (outputs == LIMIT), outputs != UNKNOWN)
         - 1.3 * _suspiciously_constant(outputs, votes)
         - 1.3 * ~seen.loads
+        - _DERIVED * seen.derived
         - FAILED_EXAMPLE * failed
         - _share(seen.examples == 0, seen.examples >= 0)
     )
     cluster = _clusters(seen)
-    # For the confidence one vote more is counted, against everybody: a candidate agrees with itself.
-    drawn = float(seen.multiplicity.sum())
-    cautious = score + np.log(max(drawn, 1e-9) / (drawn + 1.0))
-    probability, none_right = _probability(cautious, cluster, has_examples=bool(seen.examples.shape[1]))
+    has_examples = bool(seen.examples.shape[1])
+    drawn = max(float(seen.multiplicity.sum()), 1e-9)
+    cautious = score + np.log(drawn / (drawn + (_AGAINST_EXAMPLES if has_examples else _AGAINST)))
+    probability, none_right = _probability(cautious, cluster, has_examples=has_examples)
     return Posterior(
         probability=probability,
         score=score,
@@ -142,15 +151,25 @@ def _agreement(outputs: Array, votes: Array) -> Array:
 
 
 def _reliability(seen: Outcomes, votes: Array) -> float:
-    """Estimated share of right self-tests: how much of the candidates' weight agrees with each, shrunk to a prior."""
+    """Estimated share of right self-tests: how far the candidates agree with each, shrunk to a prior.
+
+    What counts is the weight behind an expectation beside that behind the most common output there. A test where
+    the candidates are split would otherwise look bad for being asked where it is needed.
+    """
     if not seen.tests.size:
         return _PRIOR_RELIABILITY
-    known = seen.tests >= 0
-    total = votes @ known
-    supported = np.divide(votes @ (seen.tests == 1), total, out=np.zeros_like(total), where=total > 0)
+    behind = votes @ (seen.tests == 1)
+    most = np.array([_most_common(seen.outputs[:, x], votes) for x in seen.test_inputs])
+    supported = np.minimum(np.divide(behind, most, out=np.zeros_like(most), where=most > 0), 1.0)
     weights = seen.test_weights
     prior = _PRIOR_TESTS * _PRIOR_RELIABILITY
     return float((weights @ supported + prior) / (weights.sum() + _PRIOR_TESTS))
+
+
+def _most_common(outputs: Array, votes: Array) -> float:
+    """Weight of the most common output on one input; 0 where nobody answers."""
+    answered = outputs >= 0
+    return float(np.bincount(outputs[answered], weights=votes[answered]).max()) if answered.any() else 0.0
 
 
 def _test_share(seen: Outcomes) -> Array:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from atlas.errors import AtlasError, EngineError, LLMError, ReplayError
@@ -21,6 +21,7 @@ from atlas.search.discarded import collected
 from atlas.search.evidence import Posterior
 from atlas.search.pool import Pool
 from atlas.search.progress import OnEvent, Replied, ignore
+from atlas.search.retry import CUT_OFF_FULL, CUT_OFF_HELPED, CUT_OFF_TWICE, Usable, larger_limit
 from atlas.search.settings import Settings, Tools, derived_seed
 from atlas.search.wire import (
     execution_data,
@@ -137,14 +138,35 @@ class Session:
             thinking=self.settings.thinking if thinking == "settings" else thinking,
         )
 
-    async def ask(self, key: str, request: Request) -> Reply:
+    async def ask(self, key: str, request: Request, usable: Usable | None = None) -> Reply:
         """The model's answer, from the tape if it is there.
 
-        A request that fails or is cut by the deadline gives a reply without completions and a reason.
+        A request that fails or is cut by the deadline gives a reply without completions and a reason. With
+        ``usable``, completions that ended at their token limit and are of no use are asked for once more with up
+        to twice the tokens; what both tries generated is counted, and the outcome as a reason.
 
         Raises:
             ReplayError: in a replay nothing is recorded for ``key``, or for another request.
         """
+        reply = await self._answered(key, request)
+        if usable is None:
+            return reply
+        cut = [i for i, c in enumerate(reply.completions) if c.finish == "length" and not usable(c)]
+        if not cut:
+            return reply
+        limit = self._noted(f"{key}-limit", lambda: larger_limit(self.tools.client, request, reply))
+        if not limit:
+            self.reasons[CUT_OFF_FULL] += len(cut)
+            return reply
+        again = await self._answered(f"{key}-retry", replace(request, n=len(cut), max_tokens=limit))
+        completions = list(reply.completions)
+        for i, longer in zip(cut, again.completions, strict=False):
+            self.reasons[CUT_OFF_HELPED if usable(longer) else CUT_OFF_TWICE] += 1
+            completions[i] = replace(longer, tokens=longer.tokens + completions[i].tokens)
+        return replace(reply, completions=tuple(completions))
+
+    async def _answered(self, key: str, request: Request) -> Reply:
+        """One exchange, recorded or live."""
         asked = digest(request_data(request))
         recorded = self.tools.tape.get("exchange", key, asked)
         if recorded is None:
@@ -242,15 +264,18 @@ class Session:
 
     def decided(self, name: str, live: bool) -> bool:
         """A decision that depends on the clock: taken once, and from then on as the tape has it."""
-        key = self.key(name, "event")
-        asked = canonical(name)
+        return bool(self._noted(self.key(name, "event"), lambda: live))
+
+    def _noted(self, key: str, live: Callable[[], Any]) -> Any:
+        """What the tape has for an event, else what ``live`` gives, from then on."""
+        asked = canonical(key.rpartition("/")[2])
         recorded = self.tools.tape.get("event", key, asked)
         if recorded is None:
             if self.tools.mode == "replay":
                 raise ReplayError(f"The event {key} is not on the tape: replay a run that is complete.")
-            recorded = live
+            recorded = live()
             self.tools.tape.put("event", key, asked, recorded)
-        return bool(recorded)
+        return recorded
 
     def end_round(self) -> None:
         """Write failed requests to the tape and commit it.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
 
-from atlas.errors import UsageError
 from atlas.gather import gather
+from atlas.llm.types import Thinking
 from atlas.problem import FunctionProblem, Problem, Solution
 from atlas.sandbox.types import Status
 from atlas.search.answer import solution
 from atlas.search.assemble import check_supported
 from atlas.search.evidence import Posterior, posterior
 from atlas.search.measure import measure
-from atlas.search.moves import MOVES, Move
+from atlas.search.moves import Move
 from atlas.search.pool import Pool
 from atlas.search.progress import Finished, OnEvent, Ranked, RoundStarted, ignore
+from atlas.search.registry import moves_for
 from atlas.search.session import Clock, Session
 from atlas.search.settings import DEFAULTS, Settings, Tools
 from atlas.search.strategy import Round, Strategy
@@ -26,11 +28,21 @@ _CONFIRMED_AT_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
+class RoundEnd:
+    """Where the search stood after a round: the leading candidate's id, and the tokens generated so far."""
+
+    phase: int
+    leader: str | None
+    generated_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Solved:
-    """The answer, and the pool that it was chosen from."""
+    """The answer, the pool that it was chosen from, and who led after each round."""
 
     solution: Solution
     pool: Pool
+    rounds: tuple[RoundEnd, ...]
 
 
 async def solve(
@@ -41,7 +53,7 @@ async def solve(
     settings: Settings = DEFAULTS,
     deadline: float | None = None,
     scope: str = "",
-    moves: Mapping[str, Move] = MOVES,
+    moves: Mapping[str, Move] | None = None,
     on_event: OnEvent = ignore,
 ) -> Solved:
     """Search for a program that solves ``problem``.
@@ -53,7 +65,7 @@ async def solve(
         settings: the run's seed, sampling and limits.
         deadline: seconds from now after which the best so far is returned; what it cut is on the tape.
         scope: goes in front of every key, for a tape that holds several runs of one problem.
-        moves: the moves that the strategy names.
+        moves: the moves that the strategy names; None looks them up.
         on_event: told of progress, in this task.
 
     Returns:
@@ -66,26 +78,38 @@ async def solve(
         ReplayError: the tape does not fit what is asked.
     """
     check_supported(problem)
-    _check_moves(strategy, moves)
+    found = moves_for(strategy) if moves is None else moves
+    if strategy.thinking:
+        settings = replace(settings, thinking=Thinking(strategy.thinking, strategy.extend))
     session = Session(Pool(problem), tools, settings, Clock.start(deadline), scope=scope, on_event=on_event)
-    for plan in strategy.plan():
-        if plan.unsettled and _settled(session, strategy):
-            continue
-        if session.round and _spent(session, strategy):
-            break
-        await _play(session, plan, moves)
+    ends: list[RoundEnd] = []
+    for plan in _schedule(session, strategy, ends):
+        await _play(session, plan, found)
+        ends.append(_end(session, plan))
         session.round += 1
     if strategy.confirm:
         await _confirm(session)
     answer = solution(session)
     on_event(Finished(problem.id, answer))
-    return Solved(answer, session.pool)
+    return Solved(answer, session.pool, tuple(ends))
 
 
-def _check_moves(strategy: Strategy, moves: Mapping[str, Move]) -> None:
-    for step in (step for round in strategy.rounds for step in round.steps):
-        if step.move not in moves:
-            raise UsageError(f"The strategy {strategy.name!r} names an unknown move {step.move!r}.")
+def _schedule(session: Session, strategy: Strategy, ends: list[RoundEnd]) -> Iterator[Round]:
+    """The rounds to play, each decided when the one before is over (``ends`` grows meanwhile)."""
+    for plan in strategy.rounds:
+        costs: list[int] = []  # of this round's repetitions, in generated tokens
+        if plan.repeat is None and strategy.max_generated_tokens is None:
+            continue
+        for _ in count() if plan.repeat is None else range(plan.repeat):
+            if plan.unsettled and _settled(session, strategy):
+                break
+            if session.round and _stopped(session, strategy, plan, costs):
+                return
+            before = session.usage.generated_tokens
+            yield plan
+            costs.append(session.usage.generated_tokens - before)
+            if plan.repeat is None and costs[-1] == 0:
+                break  # It would go on for ever.
 
 
 def _settled(session: Session, strategy: Strategy) -> bool:
@@ -95,16 +119,28 @@ def _settled(session: Session, strategy: Strategy) -> bool:
     return float(standing.probability[standing.best]) >= strategy.settled
 
 
-def _spent(session: Session, strategy: Strategy) -> bool:
+def _stopped(session: Session, strategy: Strategy, plan: Round, costs: list[int]) -> bool:
     """Whether the deadline or the budget forbids another round."""
     if session.decided("deadline", session.clock.reached()):
         session.reasons["the deadline was reached before the search was done"] += 1
         return True
     limit = strategy.max_generated_tokens
-    if limit is not None and session.usage.generated_tokens >= limit:
+    if limit is None:
+        return False
+    left = limit - session.usage.generated_tokens
+    if plan.repeat is None:
+        # It is there to spend the budget: it ends where one more would overshoot by more than it undershoots now.
+        expected = sum(costs) / len(costs) if costs else session.usage.generated_tokens / session.round
+        return left < expected / 2
+    if left <= 0:
         session.reasons[f"the budget of {limit} generated tokens was spent"] += 1
-        return True
-    return False
+    return left <= 0
+
+
+def _end(session: Session, plan: Round) -> RoundEnd:
+    best = None if session.standing is None else session.standing.best
+    leader = None if best is None else session.pool.members[best].candidate.id
+    return RoundEnd(plan.phase, leader, session.usage.generated_tokens)
 
 
 async def _play(session: Session, plan: Round, moves: Mapping[str, Move]) -> None:

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.compare import codec
-from atlas.search.moves.stdin_text import format_of, mutated_text
+from atlas.problem import Call, FunctionProblem, Parameter, Signature
+from atlas.search.moves.making import neighbours
 from atlas.search.moves.values import maker, mutated
+from atlas.structures import canonical
 
 SCALARS = st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.none()
 PLAIN = st.recursive(
@@ -115,29 +117,30 @@ def test_what_says_too_little_makes_nothing(annotation: str) -> None:
     assert maker(annotation) is None
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_stdin_counts_of_tokens_stay_true(seed: int) -> None:
-    text = "4\n3 1 2 9\n"
-    format = format_of(text)
-    for step in range(6):
-        text = mutated_text(text, format, random.Random(f"{seed}/{step}"))
-        lines = text.splitlines()
-        assert len(lines) == 2
-        assert int(lines[0]) == len(lines[1].split())
+@pytest.mark.parametrize("annotation", ["ListNode", "Optional[ListNode]", "'TreeNode'", "TreeNode | None"])
+def test_linked_lists_and_trees_are_lists(annotation: str) -> None:
+    make = maker(annotation)
+    assert make is not None
+    found = [make(random.Random(seed)) for seed in range(60)]
+    assert all(type(value) is list for value in found)
+    assert [] in found
+    assert any(None in value for value in found) == ("Tree" in annotation)
+    assert all(not value or value[0] is not None is not value[-1] for value in found)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_stdin_counts_of_rows_stay_true(seed: int) -> None:
-    text = "3\nred 4\nblue 1\ngreen 7\n"
-    format = format_of(text)
-    for step in range(6):
-        text = mutated_text(text, format, random.Random(f"{seed}/{step}"))
-        lines = text.splitlines()
-        assert int(lines[0]) == len(lines) - 1
-        assert all(len(line.split()) == 2 for line in lines[1:])
+def test_lists_of_structures() -> None:
+    make = maker("List[Optional[ListNode]]")
+    assert make is not None
+    found = [make(random.Random(seed)) for seed in range(40)]
+    assert any(found)
+    assert all(type(item) is list for value in found for item in value)
 
 
-@settings(deadline=None)
-@given(st.text(max_size=40), st.integers(0, 100))
-def test_any_text_can_be_mutated(text: str, seed: int) -> None:
-    assert mutated_text(text, format_of(text), random.Random(seed)).endswith("\n")
+def test_neighbours_of_trees_are_trees_in_canonical_form() -> None:
+    signature = Signature("depth", (Parameter("root", "Optional[TreeNode]"),), "int")
+    problem = FunctionProblem("t", "Say.", signature)
+    make = neighbours([Call(([3, 9, 20, None, None, 15, 7],))], [], problem)
+    assert make is not None
+    found = [make(random.Random(seed)) for seed in range(200)]
+    assert len({str(call) for call in found}) > 20
+    assert all(isinstance(call, Call) and canonical("tree", call.args[0]) == call.args[0] for call in found)

@@ -10,8 +10,20 @@ from collections.abc import Sequence
 from html import escape
 
 from atlas.bench.manifest import Found, Manifest
-from atlas.bench.report.table import COST_HEAD, HEAD, cells, cost_cells, notes, strata_cells
-from atlas.bench.summary import Score, Summary
+from atlas.bench.report.table import (
+    CONTROL_HEAD,
+    COST_HEAD,
+    HEAD,
+    PHASE_HEAD,
+    cells,
+    control_rows,
+    cost_cells,
+    notes,
+    phase_rows,
+    strata_cells,
+)
+from atlas.bench.scores import Score
+from atlas.bench.summary import Summary
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --faint: #6b6b6b; --line: #d8d8d8; --mark: #1f6feb; }
@@ -48,6 +60,10 @@ def render(summary: Summary, manifest: Manifest, found: Found | None) -> str:
         "<h2>Selected@1 with 95% intervals (ring: oracle of the pool)</h2>",
         _plot([(row.arm, row.selected, row.oracle) for row in summary.rows]),
     ]
+    if controls := control_rows(summary):
+        parts += ["<h2>The same tokens spent in another way</h2>", _table(CONTROL_HEAD, controls)]
+    if phases := phase_rows(summary):
+        parts += ["<h2>What the later phases changed</h2>", _table(PHASE_HEAD, phases)]
     if strata:
         parts += ["<h2>By strata: selected@1</h2>", _table(head, strata)]
     parts += ["<h2>What was measured</h2>", *(f"<p>{escape(note)}</p>" for note in notes(summary))]

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import fill
+from typing import TypeAlias
 
-from atlas.bench.summary import Against, ArmRow, Score, Summary
+from atlas.bench.phases import PhaseRates
+from atlas.bench.scores import FEWEST, Against, Score
+from atlas.bench.summary import ArmRow, Summary
 
-HEAD = ("arm", "selected@1", "95%", "oracle", "random", "vs first", "95%", "p")
-_WIDTH = 96
+Row: TypeAlias = tuple[str, ...]
+
+HEAD = ("arm", "selected@1", "95%", "oracle", "random", "gap closed", "vs first", "95%", "p")
 COST_HEAD = ("arm", "generated tokens", "prompt tokens", "cached", "requests", "executions", "seconds")
+CONTROL_HEAD = ("arm", "control with its tokens", "tokens", "arm - control", "95%", "only arm", "only control", "p")
+PHASE_HEAD = ("arm", "phase", "entered", "wrong before", "rescued", "damaged", "control rescued", "control damaged")
+_WIDTH = 96
 
 
 def percent(score: Score) -> str:
@@ -26,16 +33,15 @@ def points(against: Against | None) -> tuple[str, str, str]:
     """A difference, its interval and its adjusted p, in points."""
     if against is None:
         return ("", "", "")
-    low, high = 100 * against.interval.low, 100 * against.interval.high
     p = against.p_holm
     return (
         f"{100 * against.difference:+.1f}",
-        f"{low:+.1f} to {high:+.1f}",
+        _between(against),
         "<0.001" if p < 0.001 else f"{p:.3f}",
     )
 
 
-def cells(row: ArmRow) -> tuple[str, ...]:
+def cells(row: ArmRow) -> Row:
     """How right one arm was, in the order of ``HEAD``."""
     return (
         row.arm,
@@ -43,29 +49,52 @@ def cells(row: ArmRow) -> tuple[str, ...]:
         interval(row.selected),
         percent(row.oracle),
         percent(row.random),
+        "-" if row.gap_closed is None else f"{row.gap_closed:.2f}",
         *points(row.against_first),
     )
 
 
-def cost_cells(row: ArmRow) -> tuple[str, ...]:
+def cost_cells(row: ArmRow) -> Row:
     """What one arm cost, in the order of ``COST_HEAD``."""
     counts = (row.generated_tokens, row.prompt_tokens, row.cached_tokens, row.requests, row.executions)
     return (row.arm, *(f"{count:,}" for count in counts), f"{row.seconds:.1f}")
 
 
-def strata_cells(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Head and rows of the table by strata: selected@1 of every arm, and the last arm against the first."""
-    head = ("stratum", "n", *(row.arm for row in summary.rows), "last vs first", "95%")
-    rows: list[tuple[str, ...]] = []
+def control_rows(summary: Summary) -> list[Row]:
+    """Arms beside others that spent the same tokens, in the order of ``CONTROL_HEAD``."""
+    rows: list[Row] = []
+    for row in summary.rows:
+        for control in row.controls:
+            found = control.against
+            counts = ("", "") if found is None else (str(found.gained), str(found.lost))
+            difference, between, p = points(found)
+            rows.append((row.arm, control.arm, f"{control.tokens_ratio:.2f}", difference, between, *counts, p))
+    return rows
+
+
+def phase_rows(summary: Summary) -> list[Row]:
+    """What later phases changed, in the order of ``PHASE_HEAD``."""
+    return [_phase_cells(row.arm, phase) for row in summary.rows for phase in row.phases]
+
+
+def strata_cells(summary: Summary) -> tuple[Row, list[Row]]:
+    """Head and rows of the table by strata: selected@1 of every arm; the last against the first and its control."""
+    last_row = summary.rows[-1] if summary.rows else None
+    controlled = last_row is not None and bool(last_row.controls)
+    name = last_row.arm if last_row is not None else ""
+    head = ("stratum", "n", *(row.arm for row in summary.rows), f"{name} vs first", "95%")
+    head += (f"{name} vs control", "95%") if controlled else ()
+    rows: list[Row] = []
     for index, stratum in enumerate(summary.rows[0].strata if summary.rows else ()):
         across = [row.strata[index] for row in summary.rows if len(row.strata) > index]
-        last = across[-1].against_first if len(summary.rows) > 1 else None
+        last = across[-1] if len(summary.rows) > 1 else None
         rows.append(
             (
                 f"{stratum.tag}: {stratum.value}",
                 str(stratum.selected.problems),
                 *(percent(s.selected) for s in across),
-                *points(last)[:2],
+                *points(last.against_first if last else None)[:2],
+                *(points(last.against_control)[:2] if last and controlled else ()),
             )
         )
     return head, rows
@@ -77,10 +106,22 @@ def notes(summary: Summary) -> tuple[str, ...]:
     lines = [
         f"{summary.problems} problems of {summary.suite}, {seeds}, run {summary.run}.",
         "selected@1: the one answer handed over, graded once behind the seal; "
-        "oracle: any candidate is right; random: a completion drawn blindly.",
+        "oracle: any candidate is right; random: a completion drawn blindly; "
+        "gap closed: (selected - random) / (oracle - random).",
         "Intervals: Wilson for scores, paired bootstrap over problems for differences; p: exact McNemar "
         "with Holm's adjustment. Tokens include discarded and cancelled completions.",
     ]
+    if any(row.controls for row in summary.rows):
+        lines.append(
+            "Controls: an arm whose budget was what the other arm generated, on each problem (match) or on average "
+            "(match_total); tokens: the control's, divided by the arm's."
+        )
+    if any(row.phases for row in summary.rows):
+        lines.append(
+            "Phases, in problems times seeds: entered; led by a wrong program before; of those right after it "
+            "(rescued); right before and wrong after it (damaged). Beside it what the first control, with the tokens "
+            "of the whole arm, made of the same leaders. Percent of those that entered, and of all."
+        )
     for row in summary.rows:
         counts = {
             "answers without a usable program (counted as wrong)": row.unanswered,
@@ -93,15 +134,39 @@ def notes(summary: Summary) -> tuple[str, ...]:
 
 def render(summary: Summary) -> str:
     """The whole report as text of fixed columns."""
-    parts = [
-        _grid(HEAD, [cells(row) for row in summary.rows]),
-        _grid(COST_HEAD, [cost_cells(row) for row in summary.rows]),
+    tables = [
+        (HEAD, [cells(row) for row in summary.rows]),
+        (COST_HEAD, [cost_cells(row) for row in summary.rows]),
+        (CONTROL_HEAD, control_rows(summary)),
+        (PHASE_HEAD, phase_rows(summary)),
+        strata_cells(summary),
     ]
-    head, rows = strata_cells(summary)
-    if rows:
-        parts.append(_grid(head, rows))
+    parts = [_grid(head, rows) for head, rows in tables if rows]
     parts.append("\n".join(fill(note, _WIDTH, subsequent_indent="  ") for note in notes(summary)))
     return "\n\n".join(parts) + "\n"
+
+
+def _between(against: Against) -> str:
+    if against.interval is None:
+        return f"under {FEWEST} problems"
+    return f"{100 * against.interval.low:+.1f} to {100 * against.interval.high:+.1f}"
+
+
+def _phase_cells(arm: str, rates: PhaseRates) -> Row:
+    def share(count: int) -> str:
+        of_entered = f"{100 * count / rates.entered:.1f}%" if rates.entered else "-"
+        return f"{count} ({of_entered}, {100 * count / max(rates.solves, 1):.1f}%)"
+
+    controls = (rates.control_rescued, rates.control_damaged)
+    return (
+        arm,
+        str(rates.phase),
+        f"{rates.entered} of {rates.solves} ({100 * rates.entered / max(rates.solves, 1):.1f}%)",
+        str(rates.wrong),
+        share(rates.rescued),
+        share(rates.damaged),
+        *((share(count) if rates.controlled else "") for count in controls),
+    )
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

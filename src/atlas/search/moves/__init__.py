@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
+from atlas.search.moves.distinguish import distinguish
 from atlas.search.moves.div_sampling import div_sampling
 from atlas.search.moves.draft import draft
 from atlas.search.moves.inputs import inputs
 from atlas.search.moves.plan_search import plan_search
+from atlas.search.moves.refine import refine
 from atlas.search.moves.repair import repair
 from atlas.search.moves.self_tests import self_tests
 from atlas.search.pool import Additions
@@ -25,6 +27,8 @@ MOVES: Mapping[str, Move] = {
     "plan_search": plan_search,
     "div_sampling": div_sampling,
     "inputs": inputs,
+    "distinguish": distinguish,
     "self_tests": self_tests,
     "repair": repair,
+    "refine": refine,
 }

@@ -24,10 +24,10 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from atlas.errors import UsageError
 from atlas.gather import gather
-from atlas.llm.types import RECOMMENDED, Sampling
+from atlas.llm.types import RECOMMENDED, Completion, Sampling
 from atlas.search import prompts
 from atlas.search.moves.ideas import list_of, text_of, why_unusable
-from atlas.search.moves.programs import merged, read_programs
+from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
@@ -132,8 +132,7 @@ async def _one(session: Session, place: int, perturbation: Perturbation) -> Addi
     key = session.key(NAME, place, perturbation.kind)
     messages = prompts.draft(session.pool.problem, **ways)
     request = session.request(messages, NAME, place, parent=perturbation.kind, sampling=perturbation.sampling)
-    reply = await session.ask(key, request)
-    found = read_programs(session, reply, NAME, key, [f"{NAME}-{session.round}.{place}"])
+    found = await ask_programs(session, request, NAME, key, [f"{NAME}-{session.round}.{place}"])
     return merged([Additions(reasons=reasons), found])
 
 
@@ -144,10 +143,14 @@ async def _hint(session: Session, place: int, perturbation: Perturbation) -> tup
     messages = prompts.restate(problem) if restated else prompts.parts(problem)
     parent = f"{perturbation.kind}-hint"
     request = session.request(messages, NAME, place, parent=parent, sampling=perturbation.sampling)
-    reply = await session.ask(session.key(NAME, place, parent), request)
+
+    def hint_of(completion: Completion) -> str:
+        return text_of(problem, completion) if restated else "\n".join(f"- {part}" for part in list_of(completion))
+
+    key = session.key(NAME, place, parent)
+    reply = await session.ask(key, request, lambda completion: bool(hint_of(completion)))
     if not reply.completions:
         return "", ()  # The session has counted why.
     completion = reply.completions[0]
-    listed = "\n".join(f"- {part}" for part in list_of(completion))
-    hint = text_of(problem, completion) if restated else listed
+    hint = hint_of(completion)
     return hint, () if hint else (why_unusable(completion, f"{perturbation.kind}; its draft was asked without"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from atlas.gather import gather
 from atlas.llm.types import Sampling
 from atlas.search import prompts
-from atlas.search.moves.programs import merged, read_programs
+from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 
@@ -29,6 +29,6 @@ async def _some(session: Session, first: int, count: int, sampling: Sampling | N
     """Programs ``first`` to ``first + count`` of this round, from one request."""
     key = session.key(NAME, first)
     messages = prompts.draft(session.pool.problem)
-    reply = await session.ask(key, session.request(messages, NAME, first, n=count, sampling=sampling))
+    request = session.request(messages, NAME, first, n=count, sampling=sampling)
     ids = [f"{NAME}-{session.round}.{i}" for i in range(first, first + count)]
-    return read_programs(session, reply, NAME, key, ids)
+    return await ask_programs(session, request, NAME, key, ids)

@@ -26,7 +26,7 @@ from atlas.llm.types import Completion
 from atlas.problem import Problem
 from atlas.search import prompts
 from atlas.search.moves.ideas import list_of, text_of, why_unusable
-from atlas.search.moves.programs import merged, read_programs
+from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
@@ -59,7 +59,7 @@ async def _observations(session: Session, samples: int) -> tuple[Sequence[str], 
     parent = "observations"
     messages = prompts.observations(session.pool.problem)
     request = session.request(messages, NAME, 0, parent=parent, n=samples)
-    reply = await session.ask(session.key(NAME, 0, parent), request)
+    reply = await session.ask(session.key(NAME, 0, parent), request, lambda completion: bool(list_of(completion)))
     lists = [list_of(completion) for completion in reply.completions]
     reasons = [
         why_unusable(completion, "list of observations")
@@ -102,8 +102,9 @@ def choose(observations: Sequence[str], count: int, most: int, rng: random.Rando
 async def _program(session: Session, place: int, combination: Combination, samples: int) -> Additions:
     """A plan that builds on ``combination``, and the programs that follow it."""
     problem = session.pool.problem
-    messages = prompts.plan(problem, combination)
-    reply = await session.ask(session.key(NAME, place, "plan"), session.request(messages, NAME, place, parent="plan"))
+    request = session.request(prompts.plan(problem, combination), NAME, place, parent="plan")
+    key = session.key(NAME, place, "plan")
+    reply = await session.ask(key, request, lambda completion: bool(_plan(problem, completion)))
     if not reply.completions:
         return Additions()  # The session has counted why.
     plan = _plan(problem, reply.completions[0])
@@ -112,9 +113,9 @@ async def _program(session: Session, place: int, combination: Combination, sampl
     parent = f"plan-{session.round}.{place}"
     key = session.key(NAME, 0, parent)
     messages = prompts.draft(problem, plan=plan)
-    reply = await session.ask(key, session.request(messages, NAME, 0, parent=parent, n=samples))
+    request = session.request(messages, NAME, 0, parent=parent, n=samples)
     ids = [f"{NAME}-{session.round}.{place}.{i}" for i in range(samples)]
-    return read_programs(session, reply, NAME, key, ids)
+    return await ask_programs(session, request, NAME, key, ids)
 
 
 def _plan(problem: Problem, completion: Completion) -> str:

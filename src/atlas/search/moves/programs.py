@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from atlas.llm.parse import extract_program
-from atlas.llm.types import Completion, Reply
+from atlas.llm.parse import read_program
+from atlas.llm.programs import Read, Why
+from atlas.llm.types import Completion, Reply, Request
 from atlas.problem import FunctionProblem, Problem
-from atlas.search.assemble import assemble, entry_of, under_name
+from atlas.search.assemble import assemble, entry_of, given_names, sole_function, under_name
 from atlas.search.pool import Additions, Candidate
 from atlas.search.session import Session
+
+_RENAMED = "a reply gave its function another name than asked; it was taken under the asked one"
+
+
+async def ask_programs(
+    session: Session, request: Request, move: str, key: str, ids: Sequence[str], *, parent: str | None = None
+) -> Additions:
+    """Ask for programs and read them: one for each of ``ids`` at most. What was cut off is asked for again."""
+    problem = session.pool.problem
+    reply = await session.ask(key, request, lambda completion: program_of(problem, completion).code is not None)
+    return read_programs(session, reply, move, key, ids, parent=parent)
 
 
 def read_programs(
@@ -21,16 +33,31 @@ def read_programs(
     reasons: list[str] = []
     unusable = 0
     for id, completion in zip(ids, reply.completions, strict=False):
-        code = extract_program(completion.text, entry_of(problem))
-        if code is None and (code := _misnamed(problem, completion)) is not None:
-            reasons.append("a reply gave its function another name than asked; it was taken under the asked one")
-        if code is None:
-            reasons.append(_why(completion))
+        read = program_of(problem, completion)
+        reasons += read.notes
+        if read.code is None:
+            reasons.append(f"a reply {read.why}")
             unusable += 1
             continue
-        program = assemble(problem, code)
-        found.append(Candidate(id, code, move, parent, key, completion.tokens, program))
+        program = assemble(problem, read.code)
+        found.append(Candidate(id, read.code, move, parent, key, completion.tokens, program))
     return Additions(candidates=tuple(found), reasons=tuple(reasons), unusable=unusable)
+
+
+def program_of(problem: Problem, completion: Completion) -> Read:
+    """The completion's program for ``problem``, or why it holds none; its notes are counted as reasons."""
+    cut = completion.finish != "stop"
+    given = given_names(problem)
+    read = read_program(completion.text, entry_of(problem), cut=cut, given=given)
+    if read.why is not Why.NAME or not isinstance(problem, FunctionProblem) or cut:
+        return read
+    whole = read_program(completion.text, None, given=given)
+    own = sole_function(whole.code) if whole.code is not None else None
+    if own is None:
+        return read
+    alone = read_program(completion.text, own, given=given)  # without the tests of it
+    code = under_name(alone.code, problem.signature) if alone.code is not None else None
+    return read if code is None else Read(code, notes=(*alone.notes, _RENAMED))
 
 
 def merged(parts: Sequence[Additions]) -> Additions:
@@ -43,17 +70,3 @@ def merged(parts: Sequence[Additions]) -> Additions:
         unusable=sum(part.unusable for part in parts),
         tried=tuple(t for part in parts for t in part.tried),
     )
-
-
-def _misnamed(problem: Problem, completion: Completion) -> str | None:
-    """The reply's only function under the asked name, if that is all that is wrong with it."""
-    if not isinstance(problem, FunctionProblem) or completion.finish != "stop":
-        return None
-    code = extract_program(completion.text, None)
-    return None if code is None else under_name(code, problem.signature)
-
-
-def _why(completion: Completion) -> str:
-    if completion.finish == "length":
-        return f"a reply was cut off after {completion.tokens} tokens and held no usable program"
-    return "a reply held no usable program"

@@ -1,117 +1,117 @@
-"""Repair: the likeliest candidates are shown where they fail, and asked for again corrected.
+"""Repair: a program that fails is looked at from several points of view, then asked for again corrected.
 
-A failure is an example's if one fails. Otherwise it is an input where the candidate differs from what most votes
-say: a self-test that agrees with other candidates, or the agreement itself. A repair is judged like any other
-candidate; it wins by evidence only.
+PR-CoT (Poly-Reflective Chain of Thought): the model says what is wrong three times, against the statement, along the
+failing input and at the edges; then it writes the program again with these analyses before it. With ``views=0`` it
+is shown the failure alone, which costs ``samples`` programs a parent and nothing else.
+
+A repair is judged like any other candidate: it wins by evidence only, and is no independent vote. Which candidates
+are repaired follows from the ranking. What was repaired already is taken further by ``refine``.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from atlas.gather import gather
-from atlas.problem import Input
-from atlas.sandbox.types import Status
+from atlas.llm.fences import answer
+from atlas.llm.types import Completion
 from atlas.search import prompts
-from atlas.search.moves.programs import merged, read_programs
-from atlas.search.outputs import class_of, input_key, matches, output, shown, shown_value
+from atlas.search.moves.failures import Finding, findings
+from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
-from atlas.search.prompts import Failure
+from atlas.search.prompts import View
 from atlas.search.session import Session
 
 NAME = "repair"
+_LONGEST_ANALYSIS = 600
 
 
-async def repair(session: Session, *, parents: int = 2, samples: int = 2, failures: int = 1) -> Additions:
-    """Ask for ``samples`` repairs of each of the ``parents`` best candidates (one a cluster) that fail somewhere."""
-    jobs = [
-        _of(session, j, member, failing, samples)
-        for j, (member, failing) in enumerate(_targets(session, parents, failures))
-    ]
-    return merged(await gather(jobs))
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A member of the pool that is worth another program, and the failures to show."""
+
+    member: int
+    findings: tuple[Finding, ...]
 
 
-async def _of(session: Session, place: int, member: int, failing: list[Failure], samples: int) -> Additions:
-    candidate = session.pool.members[member].candidate
-    key = session.key(NAME, place, candidate.id)
-    messages = prompts.repair(session.pool.problem, candidate.code, failing)
-    request = session.request(messages, NAME, place, parent=candidate.id, n=samples)
-    reply = await session.ask(key, request)
-    ids = [f"{NAME}-{session.round}.{place}.{i}" for i in range(samples)]
-    tried = tuple((candidate.id, input_key(f.input)) for f in failing)
-    return replace(read_programs(session, reply, NAME, key, ids, parent=candidate.id), tried=tried)
+async def repair(
+    session: Session, *, parents: int = 2, samples: int = 2, failures: int = 1, views: int = 3
+) -> Additions:
+    """Ask for ``samples`` repairs of each of ``parents`` candidates that are likely and fail somewhere.
+
+    Each is shown ``failures`` (1 at least) of its failures at most, and what ``views`` (0 to 3) analyses say of the
+    first. A candidate is shown with the same failure once only.
+    """
+    targets = choose(session, parents, failures, repaired=False)
+    return merged(await gather(_of(session, j, t, samples, prompts.VIEWS[:views]) for j, t in enumerate(targets)))
 
 
-def _targets(session: Session, parents: int, failures: int) -> list[tuple[int, list[Failure]]]:
-    """The best candidates of the best clusters that were not repaired yet, with what they fail on."""
-    standing = session.standing
-    if standing is None:
-        return []
-    clusters: set[int] = set()
-    found: list[tuple[int, list[Failure]]] = []
-    for member in (int(u) for u in standing.order):
-        candidate = session.pool.members[member].candidate
-        cluster = int(standing.cluster[member])
-        if len(found) == parents or cluster in clusters or any(id == candidate.id for id, _ in session.pool.tried):
-            continue
-        failing = (_failed_examples(session, member) or _outvoted(session, member))[:failures]
-        if failing:
-            clusters.add(cluster)
-            found.append((member, failing))
-    return found
+def choose(session: Session, count: int, failures: int, *, repaired: bool) -> list[Target]:
+    """The candidates that promise most for another program, one a cluster, that fail where they weren't shown yet.
 
-
-def _failed_examples(session: Session, member: int) -> list[Failure]:
-    pool = session.pool
-    found: list[Failure] = []
-    for example in pool.examples:
-        seen = pool.observation(member, pool.index_of(example.input))
-        if seen is not None and not matches(example.input, example.output, seen):
-            expected = shown_value(example.input, example.output)
-            found.append(Failure(example.input, shown(example.input, seen), expected))
-    return found
-
-
-def _outvoted(session: Session, member: int) -> list[Failure]:
-    """Failures against what most votes say, the strongest majority first."""
+    ``repaired`` says whether those that were made from another candidate are meant, or the others. What a candidate
+    promises grows with its probability (by the root: one that surely fails is worth something, too) and with how
+    sure its failure is, and falls with its length and with how often its cluster was shown already.
+    """
     pool, standing = session.pool, session.standing
-    assert standing is not None
-    found: list[tuple[float, int, Failure]] = []
-    for place, input in enumerate(pool.inputs):
-        seen = pool.observation(member, place)
-        if seen is None or (place < len(standing.informative) and not standing.informative[place]):
+    if standing is None or count < 1:
+        return []
+    shown = [int(standing.cluster[pool.find(id)]) for id, _ in pool.tried]
+    mean = sum(m.candidate.tokens for m in pool.members) / max(len(pool.members), 1)
+    best: dict[int, tuple[float, Target]] = {}
+    for member in (int(u) for u in standing.order):
+        candidate, cluster = pool.members[member].candidate, int(standing.cluster[member])
+        if cluster in best or (candidate.parent is not None) is not repaired:
             continue
-        verdict = _majority(session, place)
-        if verdict is None or verdict[0] <= 0.5 or matches(input, verdict[1], seen):
-            continue
-        failure = Failure(input, shown(input, seen), shown_value(input, verdict[1]))
-        found.append((-verdict[0], place, failure))
-    return [failure for _, _, failure in sorted(found, key=lambda f: f[:2])]
+        fresh = [f for f in findings(session, member) if (candidate.id, f.key) not in pool.tried]
+        if fresh:
+            cost = (1.0 + candidate.tokens / max(mean, 1.0)) * (1 + shown.count(cluster))
+            promise = float(standing.probability[member]) ** 0.5 * fresh[0].sure / cost
+            best[cluster] = promise, Target(member, tuple(fresh[: max(failures, 1)]))
+    # What the dictionary holds stands in the ranking's order; sorting keeps that between equals.
+    return [target for _, target in sorted(best.values(), key=lambda pair: -pair[0])[:count]]
 
 
-def _majority(session: Session, place: int) -> tuple[float, object] | None:
-    """The output with most votes at an input, and its share: candidates' votes, and tests' by their reliability."""
-    pool = session.pool
-    input: Input = pool.inputs[place]
-    votes: dict[str, float] = {}
-    values: dict[str, object] = {}
-    total = 0.0
-    for u, member in enumerate(pool.members):
-        seen = pool.observation(u, place)
-        total += member.weight
-        if seen is not None and seen.status is Status.OK:
-            value = output(input, seen)
-            name = class_of(input, value)
-            votes[name] = votes.get(name, 0.0) + member.weight
-            values.setdefault(name, value)
-    reliability = session.standing.reliability if session.standing is not None else 0.0
-    for test in pool.tests:
-        if pool.index_of(test.input) == place:
-            name = class_of(input, test.expected)
-            votes[name] = votes.get(name, 0.0) + reliability * test.votes
-            values.setdefault(name, test.expected)
-            total += reliability * test.votes
-    if not votes:
-        return None
-    best = max(votes, key=lambda name: (votes[name], name))
-    return votes[best] / total, values[best]
+async def _of(session: Session, place: int, target: Target, samples: int, views: tuple[View, ...]) -> Additions:
+    candidate = session.pool.members[target.member].candidate
+    failing = [f.failure for f in target.findings]
+    analyses, reasons = await _analysed(session, place, target, views)
+    key = session.key(NAME, place, candidate.id)
+    messages = prompts.repair(session.pool.problem, candidate.code, failing, analyses)
+    request = session.request(messages, NAME, place, parent=candidate.id, n=samples)
+    ids = [f"{NAME}-{session.round}.{place}.{i}" for i in range(samples)]
+    found = await ask_programs(session, request, NAME, key, ids, parent=candidate.id)
+    return replace(
+        found,
+        candidates=tuple(replace(c, note=" ".join(analyses)) for c in found.candidates),
+        reasons=(*reasons, *found.reasons),
+        tried=tuple((candidate.id, f.key) for f in target.findings),
+    )
+
+
+async def _analysed(
+    session: Session, place: int, target: Target, views: tuple[View, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is wrong with a candidate, from each point of view; and reasons for those that say nothing."""
+    replies = await gather(_analysis(session, place, target, view) for view in views)
+    texts = [text for reply in replies for text in reply]
+    said = tuple(dict.fromkeys(text for text in texts if text))
+    return said, ("an analysis of a failure said nothing",) * texts.count("")
+
+
+async def _analysis(session: Session, place: int, target: Target, view: View) -> list[str]:
+    candidate = session.pool.members[target.member].candidate
+    messages = prompts.analyse(session.pool.problem, candidate.code, target.findings[0].failure, view)
+    request = session.request(messages, f"{NAME}.{view}", place, parent=candidate.id)
+    reply = await session.ask(session.key(NAME, f"{place}.{view}", candidate.id), request, lambda c: bool(_said(c)))
+    return [_said(completion) for completion in reply.completions]
+
+
+def _said(completion: Completion) -> str:
+    """The prose of a reply on one line, without fenced code; whole sentences only if it was cut off; bounded."""
+    prose = answer(completion.text).partition("```")[0]
+    text = " ".join(prose.split())
+    if completion.finish == "length" or len(text) > _LONGEST_ANALYSIS:
+        text = text[:_LONGEST_ANALYSIS]
+        text = text[: text.rfind(".") + 1]
+    return text

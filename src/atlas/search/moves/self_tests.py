@@ -1,78 +1,142 @@
 """Self-tests: what the model expects for inputs of the pool, voted over several replies (CodeT, arXiv 2207.10397).
 
-The inputs are the pool's, not the model's: predicting an output is the part that needs the model.
+The inputs are the pool's, not the model's: predicting an output is the part that needs the model. Asked about are
+inputs on which the likeliest candidates differ, the short ones of them first, because those are predicted right
+more often. Invalid expectations are counted and asked for again once. Costs ``samples`` short replies, and at most as
+many again.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
-from atlas.llm.parse import extract_asserts, extract_blocks
-from atlas.problem import FunctionProblem, Input, Value
+from atlas.problem import Input
 from atlas.sandbox.types import Status
 from atlas.search import prompts
-from atlas.search.outputs import arity_fits, class_of, input_key, output, usable
+from atlas.search.moves.expectations import Ballot, read_expected
+from atlas.search.outputs import class_of, input_key, output
 from atlas.search.pool import Additions, TestCase
 from atlas.search.session import Session
 
 NAME = "self_tests"
+_CHECKED_WITH = 4
 
 
-async def self_tests(session: Session, *, inputs: int = 4, samples: int = 4) -> Additions:
-    """Ask ``samples`` times for the outputs of ``inputs`` inputs.
-
-    Expectations for an example's input are dropped: its output is known. Functions may be asserted on other
-    inputs than the ones asked for, if the number of arguments fits.
-    """
+async def self_tests(session: Session, *, inputs: int = 4, samples: int = 4, ask_again: int = 1) -> Additions:
+    """Ask ``samples`` times for the outputs of ``inputs`` inputs; ask up to ``ask_again`` times for invalid ones."""
     if not session.pool.members:
         return Additions()  # There is nothing that could be tested.
     chosen = choose(session, inputs)
     if not chosen:
         return Additions(reasons=("no inputs were found to write tests for",))
-    key = session.key(NAME, 0)
-    messages = prompts.expected_outputs(session.pool.problem, chosen)
-    reply = await session.ask(key, session.request(messages, NAME, 0, n=samples))
-    known = {input_key(e.input) for e in session.pool.examples}
-    votes: Counter[tuple[str, str]] = Counter()
-    cases: dict[tuple[str, str], tuple[Input, Value]] = {}
+    tests, reasons = await ask_expected(session, NAME, chosen, samples, ask_again=ask_again)
+    return Additions(tests=tests, reasons=reasons)
+
+
+async def ask_expected(
+    session: Session, move: str, inputs: Sequence[Input], samples: int, *, ask_again: int = 1, place: int = 0
+) -> tuple[tuple[TestCase, ...], tuple[str, ...]]:
+    """What the model expects for ``inputs``, voted over ``samples`` replies, and why expectations were left out.
+
+    Inputs for which votes are missing are asked about again, ``ask_again`` times at most, in as many replies as are
+    missing. A function may be asserted on other inputs than ``inputs``; those count if some candidate answers
+    there. A move that calls this several times in a round gives each call another ``place``.
+    """
     reasons: list[str] = []
-    for completion in reply.completions:
-        expectations = list(_expectations(session, completion.text, chosen))
-        if not expectations:
-            reasons.append("a reply held no usable test")
-        # One vote a reply and expectation, however often it is repeated.
-        named = {(input_key(i), class_of(i, v)): (i, v) for i, v in expectations}
-        votes.update(named.keys())
-        for name, case in named.items():
-            cases.setdefault(name, case)
-    voters = max(len(reply.completions), 1)
-    tests = [TestCase(*cases[name], NAME, votes[name], voters) for name in cases if name[0] not in known]
-    return Additions(tests=tuple(tests), reasons=tuple(reasons))
+    ballot = Ballot.of(inputs, 0)
+    todo, count = list(inputs), samples
+    for attempt in range(1 + ask_again):
+        index = f"expected.{place}.{attempt}"
+        messages = prompts.expected_outputs(session.pool.problem, todo)
+        request = session.request(messages, f"{move}.expected.{place}", attempt, n=count)
+        read = partial(read_expected, session.pool.problem, asked=todo)
+        reply = await session.ask(session.key(move, index), request, lambda c, read=read: bool(read(c).expected))
+        if attempt == 0:
+            ballot.voters = len(reply.completions)
+        for told in map(read, reply.completions):
+            ballot.cast(told)
+            reasons += told.reasons
+        todo = [i for i in inputs if ballot.lacking(i) > 0]
+        if not todo or not reply.completions:
+            break
+        count = max(ballot.lacking(i) for i in todo)
+        if attempt < ask_again:
+            reasons.append("expected outputs that were missing or invalid were asked for again")
+    tests = [TestCase(input, value, move, votes, ballot.voters) for input, value, votes in ballot.cases()]
+    return await _checked(session, move, inputs, tests, place, reasons)
+
+
+async def _checked(
+    session: Session, move: str, asked: Sequence[Input], tests: list[TestCase], place: int, reasons: list[str]
+) -> tuple[tuple[TestCase, ...], tuple[str, ...]]:
+    """``tests`` without those on inputs that were not asked for and that no leading candidate answers.
+
+    Of inputs that were not asked for as many are kept as were asked for, the ones with most votes.
+    """
+    wanted = {input_key(i) for i in asked}
+    own = {
+        input_key(t.input): t.input for t in sorted(tests, key=lambda t: -t.votes) if input_key(t.input) not in wanted
+    }
+    tried = dict(list(own.items())[: len(asked)])
+    answered: set[str] = set()
+    for member in _leading(session) if tried else ():
+        candidate = session.pool.members[member].candidate
+        key = session.key(move, f"check.{place}", candidate.id)
+        seen = await session.execute(key, candidate.program, list(tried.values()))
+        answered |= {name for name, o in zip(tried, seen, strict=False) if o.status is Status.OK}
+    failing = [name for name in tried if name not in answered]
+    reasons += ["a test on an input that was not asked for fails in all candidates"] * len(failing)
+    return tuple(t for t in tests if input_key(t.input) in wanted | answered), tuple(reasons)
+
+
+def _leading(session: Session) -> list[int]:
+    """The best candidate of each of the likeliest clusters."""
+    standing = session.standing
+    if standing is None:
+        return list(range(min(_CHECKED_WITH, len(session.pool.members))))
+    firsts: dict[int, int] = {}
+    for member in standing.order:
+        firsts.setdefault(int(standing.cluster[member]), int(member))
+    return list(firsts.values())[:_CHECKED_WITH]
 
 
 def choose(session: Session, count: int) -> list[Input]:
-    """The inputs most worth asking about: those on which the candidates' outputs differ most, simple ones first.
+    """The inputs most worth asking about: those that tell the likeliest candidates apart, short ones first.
 
-    Examples are left out. Before anything was run all inputs differ alike, and the shortest are taken.
+    Examples, inputs with tests, and inputs that most candidates reject are left out. Before anything was run all
+    inputs tell alike, and the shortest are taken.
     """
     pool = session.pool
-    known = {input_key(e.input) for e in pool.examples}
-    asked = {input_key(t.input) for t in pool.tests}
+    known = {input_key(e.input) for e in pool.examples} | {input_key(t.input) for t in pool.tests}
 
-    def worth(place: int) -> tuple[int, int, int]:
-        input = pool.inputs[place]
-        classes = {_outcome(session, u, place) for u in range(len(pool.members))}
-        return -len(classes), len(input_key(input)), place
+    def worth(place: int) -> tuple[float, int, int]:
+        return -_parted(session, place), len(input_key(pool.inputs[place])), place
 
-    fresh = [i for i, input in enumerate(pool.inputs) if input_key(input) not in known | asked]
-    inside = [i for i in fresh if session.standing is None or _inside(session, i)]
-    return [pool.inputs[i] for i in sorted(inside, key=worth)[:count]]
+    fresh = [i for i, input in enumerate(pool.inputs) if input_key(input) not in known and _inside(session, i)]
+    return [pool.inputs[i] for i in sorted(fresh, key=worth)[:count]]
 
 
 def _inside(session: Session, place: int) -> bool:
     informative = session.standing.informative if session.standing is not None else ()
     return place >= len(informative) or bool(informative[place])
+
+
+def _parted(session: Session, place: int) -> float:
+    """Chance, to a tenth, that two candidates drawn by their probability differ on an input."""
+    standing = session.standing
+    masses: dict[str, float] = {}
+    clusters: set[int] = set()
+    for member in range(len(session.pool.members)):
+        if standing is not None:
+            if (cluster := int(standing.cluster[member])) in clusters:
+                continue  # A cluster's probability is its members' in common.
+            clusters.add(cluster)
+        weight = 1.0 if standing is None else float(standing.probability[member])
+        outcome = _outcome(session, member, place)
+        masses[outcome] = masses.get(outcome, 0.0) + weight
+    total = sum(masses.values())
+    return round(1.0 - sum((m / total) ** 2 for m in masses.values()), 1) if total else 0.0
 
 
 def _outcome(session: Session, member: int, place: int) -> str:
@@ -81,16 +145,3 @@ def _outcome(session: Session, member: int, place: int) -> str:
         return "-"
     input = session.pool.inputs[place]
     return class_of(input, output(input, seen))
-
-
-def _expectations(session: Session, text: str, asked: Sequence[Input]) -> Iterator[tuple[Input, Value]]:
-    problem = session.pool.problem
-    if isinstance(problem, FunctionProblem):
-        for call, value in extract_asserts(text, problem.signature.name):
-            if arity_fits(call, len(problem.signature.parameters)) and usable(call):
-                yield call, value
-        return
-    blocks = extract_blocks(text)
-    # Blocks have no names: with one too few or too many nobody knows which belongs to which input.
-    if len(blocks) == len(asked):
-        yield from zip(asked, blocks, strict=True)

@@ -8,6 +8,8 @@ import string
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
+from atlas.structures import Shape, canonical, shape_of
+
 Maker: TypeAlias = Callable[[random.Random], Any]
 
 _LONGEST = 40
@@ -117,12 +119,14 @@ def maker(annotation: str) -> Maker | None:
     return made
 
 
-def _maker(node: ast.expr) -> Maker | None:
+def _maker(node: ast.expr) -> Maker | None:  # noqa: PLR0911  (one a form)
     match node:
         case ast.Constant(value=None):
             return lambda rng: None
         case ast.Constant(value=str(text)):
             return _maker(ast.parse(text, mode="eval").body)
+        case _ if (shape := shape_of(ast.unparse(node))) is not None:
+            return _structure(shape)
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return _SIMPLE.get(name) or _generic(name, [])
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
@@ -132,6 +136,16 @@ def _maker(node: ast.expr) -> Maker | None:
             return _generic(name, parts)
         case _:
             return None
+
+
+def _structure(shape: Shape) -> Maker:
+    """Plain lists that stand for linked lists and trees; some are empty."""
+    if isinstance(shape, tuple):
+        item = _structure(shape[1])
+        return lambda rng: [item(rng) for _ in range(_length(rng))]
+    if shape == "list":
+        return lambda rng: [_int(rng) for _ in range(_length(rng))]
+    return lambda rng: canonical("tree", [None if rng.random() < 0.2 else _int(rng) for _ in range(2 * _length(rng))])
 
 
 def _generic(name: str, parts: Sequence[ast.expr]) -> Maker | None:

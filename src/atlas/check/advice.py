@@ -1,0 +1,117 @@
+"""From findings to settings: what to set, what to leave off, and what is wrong. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from atlas.check.findings import Findings, KindFinding
+from atlas.llm.types import Sampling
+
+_STEP = 256
+_HEAD_ROOM = 1.5
+_LEAST_USABLE = 0.5
+_MANY_TRUNCATED = 0.1
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Settings with a reason each, parts of the search to leave off, and what goes wrong, most important first.
+
+    ``usable`` says whether the search can work with the model at all: at least half of its drafts are usable.
+    """
+
+    usable: bool
+    max_tokens: int
+    context: int
+    thinking: int
+    """Tokens of a thought to allow; 0: leave thinking off."""
+    samples: int
+    """Programs to ask for in one request."""
+    sampling: Sampling
+    strategy: str
+    leave_off: tuple[str, ...]
+    """One sentence a kind whose replies are mostly unusable: what it is, and what that costs."""
+    warnings: tuple[str, ...]
+
+
+def advise(findings: Findings) -> Advice:
+    """What ``findings`` say about settings."""
+    kinds = [k for k in findings.kinds if k.replies]
+    usable = drafts_usable(findings)
+    max_tokens = _max_tokens(findings)
+    prompt = max((r.prompt_tokens for k in kinds for r in k.replies), default=0)
+    thinking = _thinking(findings)
+    context = _rounded_up(prompt + max_tokens + thinking)
+    weak = [k for k in kinds if k.usable < _LEAST_USABLE]
+    return Advice(
+        usable=usable,
+        max_tokens=max_tokens,
+        context=context,
+        thinking=thinking,
+        samples=4 if findings.capabilities.n else 1,
+        sampling=findings.sampling,
+        strategy=_strategy(weak),
+        leave_off=tuple(f"{k.name}: {k.usable:.0%} usable; {k.costs}." for k in weak),
+        warnings=_warnings(findings, kinds, context),
+    )
+
+
+def drafts_usable(findings: Findings) -> bool:
+    """Whether at least half of the plain drafts held a program."""
+    replies = [r for k in findings.kinds if k.serves == "draft" for r in k.replies]
+    return sum(r.usable for r in replies) >= _LEAST_USABLE * max(len(replies), 1)
+
+
+def _max_tokens(findings: Findings) -> int:
+    """The longest reply that was not cut off, with head room; twice the bound where many were cut off."""
+    replies = [r for k in findings.kinds if k.serves != "thinking" for r in k.answered]
+    whole = [r.tokens for r in replies if not r.truncated]
+    if sum(r.truncated for r in replies) > _MANY_TRUNCATED * max(len(replies), 1):
+        return 2 * findings.max_tokens
+    return _rounded_up(int(_HEAD_ROOM * max(whole, default=findings.max_tokens)))
+
+
+def _thinking(findings: Findings) -> int:
+    """Twice a usual thought, where the model thinks and its thinking drafts are usable; else 0."""
+    thinking = [k for k in findings.kinds if k.serves == "thinking" and k.replies]
+    if not thinking or thinking[0].usable < _LEAST_USABLE:
+        return 0
+    tokens = sorted(r.thought // _CHARACTERS_PER_TOKEN for r in thinking[0].answered)
+    return max(_rounded_up(2 * tokens[len(tokens) // 2]), _STEP)
+
+
+def _rounded_up(tokens: int) -> int:
+    return -(-tokens // _STEP) * _STEP
+
+
+def _strategy(weak: list[KindFinding]) -> str:
+    """The richest strategy whose parts work."""
+    parts = {k.serves for k in weak if k.name not in {"analysis of a failure", "observations", "restatement", "parts"}}
+    phase3 = not parts & {"repair", "self_tests"}
+    phase1 = "plan_search" not in parts
+    if phase1:
+        return "full" if phase3 else "phase1+2"
+    return "best-of-n"
+
+
+def _warnings(findings: Findings, kinds: list[KindFinding], context: int) -> tuple[str, ...]:
+    seen = findings.capabilities
+    found = list(findings.warnings)
+    replies = [r for k in kinds for r in k.replies]
+    truncated = sum(r.truncated for r in replies)
+    if truncated:
+        found.append(
+            f"{truncated} of {len(replies)} replies were cut off at {findings.max_tokens} tokens: raise the limit"
+            + ("." if not seen.thinking_switch else ", or check that thinking is switched off.")
+        )
+    if seen.context is None:
+        found.append(f"The server does not tell its context: make sure that it is {context} tokens or more a request.")
+    elif seen.context < context:
+        found.append(
+            f"The context of {seen.context} tokens is too small: prompts and replies need about {context}; "
+            f"start the server with more, or attach with --context {context}."
+        )
+    failed = sorted({r.failed for r in replies if r.failed})
+    found += [f"The server refused a request: {text}" for text in failed[:3]]
+    return (*found, *seen.notes)

@@ -1,0 +1,86 @@
+"""Names in a program's tree: what it binds, what it reads, what it forgot to import. Pure."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Collection, Iterable
+
+_TYPING = ("Any", "Callable", "DefaultDict", "Deque", "Dict", "FrozenSet", "Generator", "Iterable", "Iterator", "List")
+_MORE_TYPING = ("NamedTuple", "Optional", "Sequence", "Set", "Tuple", "Type", "TypeVar", "Union")
+_COLLECTIONS = ("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple")
+_FUNCTOOLS = ("cache", "cmp_to_key", "lru_cache", "reduce")
+_ITERTOOLS = ("accumulate", "chain", "combinations", "groupby", "permutations", "product", "zip_longest")
+_HEAPQ = ("heapify", "heappop", "heappush", "heappushpop", "nlargest", "nsmallest")
+_BISECT = ("bisect_left", "bisect_right", "insort")
+_MODULES = ("bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "re", "string", "sys")
+
+_IMPORTS: dict[str, str] = {
+    **{name: f"from typing import {name}" for name in (*_TYPING, *_MORE_TYPING)},
+    **{name: f"from collections import {name}" for name in _COLLECTIONS},
+    **{name: f"from functools import {name}" for name in _FUNCTOOLS},
+    **{name: f"from itertools import {name}" for name in _ITERTOOLS},
+    **{name: f"from heapq import {name}" for name in _HEAPQ},
+    **{name: f"from bisect import {name}" for name in _BISECT},
+    **{name: f"import {name}" for name in _MODULES},
+}
+"""Names that mean one thing only. LeetCode's editor imports them all, so that replies often leave them out."""
+
+
+def bound(node: ast.AST) -> set[str]:
+    """Names that ``node`` binds in any scope inside it."""
+    names: set[str] = set()
+    for part in ast.walk(node):
+        match part:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+                names.add(name)
+            case ast.alias(name=name, asname=given):
+                names.add(given or name.partition(".")[0])
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                names.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                names.add(name)
+            case _:
+                pass
+    return names
+
+
+def bound_by(node: ast.stmt) -> set[str]:
+    """Names that the top-level statement ``node`` binds in the module; a definition's inner names are its own."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case _:
+            return bound(node)
+
+
+def read(nodes: Iterable[ast.AST]) -> set[str]:
+    """Names that are read anywhere inside ``nodes``."""
+    return {
+        part.id
+        for node in nodes
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+    }
+
+
+def free(node: ast.stmt) -> set[str]:
+    """Names that ``node`` takes from the module around it."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return read([node])
+    shared = {name for part in ast.walk(node) if isinstance(part, ast.Global) for name in part.names}
+    return read([node]) - (bound(node) - {node.name} - shared)
+
+
+def unknown(tree: ast.Module) -> set[str]:
+    """Names that are read and bound nowhere, in no scope; none where a star import may bring them."""
+    if any(isinstance(part, ast.alias) and part.name == "*" for part in ast.walk(tree)):
+        return set()
+    return read([tree]) - bound(tree) - set(dir(builtins)) - {"__name__", "__file__", "__doc__"}
+
+
+def forgotten_imports(tree: ast.Module, given: Collection[str]) -> tuple[str, ...]:
+    """Import lines for those unknown names, but the ``given`` ones, that can mean one thing only, sorted."""
+    return tuple(sorted({_IMPORTS[name] for name in unknown(tree) - set(given) if name in _IMPORTS}))

@@ -1,0 +1,25 @@
+"""A reply that was cut off before it was of any use is asked for once more, with a larger limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from atlas.llm.types import Client, Completion, Reply, Request
+
+Usable = Callable[[Completion], bool]
+"""Whether a completion holds what it was asked for."""
+
+CUT_OFF_HELPED = "a reply was cut off and was usable when asked again with more tokens"
+CUT_OFF_TWICE = "a reply was cut off, and of no use when asked again with more tokens"
+CUT_OFF_FULL = "a reply was cut off, and the context has no room for a longer one"
+
+
+def larger_limit(client: Client | None, request: Request, reply: Reply) -> int:
+    """Twice the request's token limit, or what the context leaves; 0 where that is not a quarter more at least."""
+    limit = 2 * request.max_tokens
+    if client is not None and client.capabilities.context is not None:
+        # A sum over several prompts is no prompt's length.
+        alone = request.thinking is None and (client.capabilities.n or request.n == 1)
+        prompt = reply.prompt_tokens if alone else sum(len(m.content) for m in request.messages) // 3
+        limit = min(limit, client.capabilities.context - prompt)
+    return limit if limit >= 1.25 * request.max_tokens else 0

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from atlas.check.advice import advise
+from atlas.check.cards import from_metadata, from_name, recommended
+from atlas.check.findings import Asked, Findings, KindFinding, Speed
+from atlas.check.table import as_data, render
+from atlas.engine.choice import EngineChoice
+from atlas.llm.types import Capabilities, Sampling
+
+GOOD = Asked(True, True, tokens=300, prompt_tokens=200, seconds=2.0)
+BAD = Asked(False, tokens=100, prompt_tokens=200, seconds=1.0)
+CUT = replace(BAD, truncated=True, tokens=1024)
+PARTS = ("draft", "plan_search", "self_tests", "repair")
+
+
+def findings(bad: tuple[str, ...] = (), reply: Asked = BAD, **capabilities: object) -> Findings:
+    seen = Capabilities("scripted", "some-14b", **({"n": True, "context": 8192, "slots": 4} | capabilities))  # type: ignore[arg-type]
+    kinds = tuple(KindFinding(p, p, f"no {p}", (reply if p in bad else GOOD,) * 3) for p in PARTS)
+    return Findings(seen, kinds, Speed(40.0, 120.0, 4, 900.0), 1024, Sampling(0.7, 0.8, 20))
+
+
+def test_a_good_model_gets_everything() -> None:
+    advice = advise(findings())
+    assert advice.usable
+    assert advice.max_tokens == 512  # 1.5 times 300, in steps of 256
+    assert advice.context == 768
+    assert (advice.thinking, advice.samples, advice.strategy) == (0, 4, "full")
+    assert advice.leave_off == advice.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("bad", "strategy"),
+    [(("repair",), "phase1+2"), (("self_tests",), "phase1+2"), (("plan_search",), "best-of-n"), (PARTS, "best-of-n")],
+)
+def test_what_does_not_work_is_named_and_left_off(bad: tuple[str, ...], strategy: str) -> None:
+    advice = advise(findings(bad))
+    assert advice.strategy == strategy
+    assert advice.leave_off == tuple(f"{part}: 0% usable; no {part}." for part in bad)
+    assert advice.usable == ("draft" not in bad)
+
+
+def test_truncation_asks_for_more_tokens() -> None:
+    advice = advise(findings(("repair",), CUT))
+    assert advice.max_tokens == 2048
+    assert any("3 of 12 replies were cut off at 1024 tokens" in w for w in advice.warnings)
+
+
+@pytest.mark.parametrize(("context", "says"), [(512, "is too small"), (None, "does not tell its context")])
+def test_a_context_that_may_not_do(context: int | None, says: str) -> None:
+    assert any(says in w for w in advise(findings(context=context)).warnings)
+
+
+def test_refusals_are_told_once() -> None:
+    refused = Asked(False, failed="no such thing")
+    assert advise(findings(("repair",), refused)).warnings == ("The server refused a request: no such thing",)
+
+
+@pytest.mark.parametrize(("reply", "budget"), [(replace(GOOD, thought=4 * 500), 1024), (replace(BAD, thought=9), 0)])
+def test_a_thoughts_budget(reply: Asked, budget: int) -> None:
+    seen = findings(thinking="tags")
+    thinking = KindFinding("draft with a thought", "thinking", "leave it off", (reply,) * 3)
+    assert advise(replace(seen, kinds=(*seen.kinds, thinking))).thinking == budget
+
+
+def test_the_page_is_short_and_safe() -> None:
+    seen = findings(("repair",), thinking="tags", n=False)
+    seen = replace(seen, capabilities=replace(seen.capabilities, model="evil\x1b[2J\x9b" + "x" * 500))
+    out = io.StringIO()
+    page = render(seen, advise(seen), "four small problems", "a common default", "atlas solve problem.txt")
+    Console(file=out, width=100).print(page)
+    text = out.getvalue()
+    assert not set("\x1b\x9b") & set(text)
+    assert len(text.splitlines()) < 40
+    assert max(map(len, text.splitlines())) <= 100
+    for word in ("thinks in <think> tags", "40 tokens/s alone", "120 with 4 at once", "0/3", "one at a time", "Next:"):
+        assert word in text
+
+
+def test_the_same_as_data() -> None:
+    seen = findings(("draft",))
+    data = json.loads(json.dumps(as_data(seen, advise(seen))))
+    assert data["usable"] is False
+    assert data["kinds"][0] == {
+        "name": "draft", "serves": "draft", "replies": 3, "usable": 0.0, "right": None, "truncated": 0.0,
+        "tokens": 100.0, "seconds": 1.0,
+    }  # fmt: skip
+    assert data["settings"]["sampling"]["temperature"] == 0.7
+
+
+def test_sampling_from_a_files_metadata() -> None:
+    values = {"general.sampling.temp": 0.6, "general.sampling.top_k": 20, "general.sampling.top_p": "x"}
+    assert from_metadata(values) == Sampling(0.6, 1.0, 20)
+    assert from_metadata({"general.sampling.top_k": 20}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "temperature"),
+    [
+        ("Qwen3-14B-Q4_K_M", 0.7),
+        ("unsloth/Meta-Llama-3.1-8B-Instruct", 0.6),
+        ("gemma-3-12b-it", 1.0),
+        ("DeepSeek-R1-Distill-Qwen-14B", 0.6),
+        ("something-else", None),
+    ],
+)
+def test_sampling_from_a_familys_card(name: str, temperature: float | None) -> None:
+    found = from_name(name)
+    assert (found and found.temperature) == temperature
+
+
+def test_who_recommends_the_sampling() -> None:
+    assert recommended(EngineChoice(), "nano")[1] == "from the shipped model's evaluation"
+    assert recommended(EngineChoice("endpoint", url="http://x"), "qwen3:14b")[1] == "from the card of its family"
+    assert recommended(EngineChoice("endpoint", url="http://x"), "mine")[1] == "a common default"

@@ -1,0 +1,133 @@
+"""Replies that were cut off: asked for again once, counted always, and the same in a replay."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from search_script import DOUBLE, ScriptedModel
+
+from atlas.errors import ReplayError
+from atlas.llm.types import Capabilities, Completion, Message, Reply, Request, Thinking
+from atlas.problem import Usage
+from atlas.search.pool import Pool
+from atlas.search.retry import CUT_OFF_FULL, CUT_OFF_HELPED, CUT_OFF_TWICE, larger_limit
+from atlas.search.session import Session
+from atlas.search.settings import Settings, Tools
+from atlas.store.tape import Tape
+
+ASK = (Message("user", "Hello?"),)
+KEY = "test/double/0/draft/-/0"
+
+
+@dataclass
+class Wordy(ScriptedModel):
+    """Every word is a token; a reply ends at the request's limit."""
+
+    context: int | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, context=self.context)
+
+    async def complete(self, request: Request) -> Reply:
+        whole = await super().complete(request)
+        made = [" ".join(c.text.split(" ")[: request.max_tokens]) for c in whole.completions]
+        ends = [len(c.text.split(" ")) > request.max_tokens for c in whole.completions]
+        cut = [Completion(t, "length" if e else "stop", len(t.split(" "))) for t, e in zip(made, ends, strict=True)]
+        return replace(whole, completions=tuple(cut))
+
+
+def session(tape: Tape, model: ScriptedModel | None, max_tokens: int = 4) -> Session:
+    tools = Tools(tape, model, None, "replay" if model is None else "live")
+    return Session(Pool(DOUBLE), tools, Settings(max_tokens=max_tokens))
+
+
+def ends(completion: Completion) -> bool:
+    return completion.text.endswith("end")
+
+
+WORDS = ["a b c end", "a b c d e end", "a b c d e f g h i j end"]
+
+
+async def test_only_what_was_cut_off_is_asked_again_once_with_twice_the_tokens() -> None:
+    model = Wordy(lambda r, i: WORDS[i] if r.n == 3 else WORDS[1 + i])
+    with Tape.memory() as tape:
+        live = session(tape, model)
+        reply = await live.ask(KEY, live.request(ASK, "draft", 0, n=3), ends)
+        assert [(c.text, c.tokens) for c in reply.completions] == [
+            ("a b c end", 4),
+            ("a b c d e end", 4 + 6),
+            ("a b c d e f g h", 4 + 8),
+        ]
+        first, again = model.requests
+        assert again == replace(first, n=2, max_tokens=8)
+        assert live.usage == Usage(2, 4 + 4 + 4 + 6 + 8, 200, 80)
+        assert live.reasons == {CUT_OFF_HELPED: 1, CUT_OFF_TWICE: 1}
+
+        replay = session(tape, None)
+        assert await replay.ask(KEY, live.request(ASK, "draft", 0, n=3), ends) == reply
+        assert (replay.usage, replay.reasons) == (live.usage, live.reasons)
+
+
+@pytest.mark.parametrize("usable", [None, lambda c: True])
+async def test_what_is_of_use_is_not_asked_again(usable: object) -> None:
+    model = Wordy(lambda r, i: WORDS[1])
+    with Tape.memory() as tape:
+        live = session(tape, model)
+        await live.ask(KEY, live.request(ASK, "draft", 0), usable)  # pyright: ignore[reportArgumentType]
+        assert len(model.requests) == 1
+        assert not live.reasons
+
+
+async def test_useless_replies_that_ended_by_themselves_are_not_asked_again() -> None:
+    model = Wordy(lambda r, i: "no")
+    with Tape.memory() as tape:
+        live = session(tape, model)
+        await live.ask(KEY, live.request(ASK, "draft", 0), ends)
+        assert len(model.requests) == 1
+
+
+async def test_a_full_context_is_said_and_replays() -> None:
+    model = Wordy(lambda r, i: WORDS[2], context=104)  # a prompt has 100 tokens
+    with Tape.memory() as tape:
+        live = session(tape, model)
+        reply = await live.ask(KEY, live.request(ASK, "draft", 0), ends)
+        assert len(model.requests) == 1
+        assert live.reasons == {CUT_OFF_FULL: 1}
+        replay = session(tape, None)
+        assert await replay.ask(KEY, live.request(ASK, "draft", 0), ends) == reply
+        assert replay.reasons == live.reasons
+
+
+async def test_a_replay_without_the_second_try_is_refused() -> None:
+    with Tape.memory() as tape:
+        live = session(tape, Wordy(lambda r, i: WORDS[1]))
+        request = live.request(ASK, "draft", 0)
+        await live.ask(KEY, request)
+        with pytest.raises(ReplayError, match="not on the tape"):
+            await session(tape, None).ask(KEY, request, ends)
+
+
+async def test_a_second_try_that_fails_leaves_the_first() -> None:
+    model = Wordy(lambda r, i: WORDS[1], fail=lambda r: r.max_tokens == 8)
+    with Tape.memory() as tape:
+        live = session(tape, model)
+        reply = await live.ask(KEY, live.request(ASK, "draft", 0), ends)
+        assert reply.completions == (Completion("a b c d", "length", 4),)
+        assert live.reasons == {"a request failed: the server fell over": 1}
+
+
+@pytest.mark.parametrize(
+    ("context", "n", "thinking", "limit"),
+    [
+        (None, 1, None, 200),
+        (1000, 1, None, 200),
+        (250, 1, None, 150),
+        (224, 1, None, 0),
+        (50, 1, None, 0),
+        (250, 4, Thinking(9), 200),
+        (250, 4, None, 150),
+    ],
+)
+def test_the_larger_limit_fits_the_context(context: int | None, n: int, thinking: Thinking | None, limit: int) -> None:
+    request = Request(ASK, n=n, max_tokens=100, thinking=thinking)
+    assert larger_limit(Wordy(lambda r, i: "", context=context), request, Reply((), 100)) == limit
