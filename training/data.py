@@ -17,19 +17,19 @@ from random import Random
 import numpy as np
 from tokenizers import Tokenizer
 
-from training.samples import Sample, samples
+from training.samples import LENGTHS, SHORT, Sample, samples
 from training.tokenizer import encode_chat
 
 CHUNK = 500
 MAX_TOKENS = 768
 
 
-def chunk(work: tuple[str, int, int]) -> list[tuple[list[int], int]]:
-    """``CHUNK`` encoded samples; a function of the seed and the chunk's number alone."""
-    path, seed, number = work
+def chunk(work: tuple[str, int, int, bool]) -> list[tuple[list[int], int]]:
+    """``CHUNK`` encoded samples; a function of the seed, the chunk's number and the stage alone."""
+    path, seed, number, short = work
     tokenizer = Tokenizer.from_file(path)
     rng = Random(f"samples-{seed}-{number}")
-    encoded = (encode_chat(tokenizer, s) for s in islice(samples(rng), CHUNK))
+    encoded = (encode_chat(tokenizer, s) for s in islice(samples(rng, SHORT if short else LENGTHS), CHUNK))
     return [(ids, prompt) for ids, prompt in encoded if len(ids) <= MAX_TOKENS]
 
 
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=20_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--short", action="store_true", help="mostly few steps, for the first stage")
     parser.add_argument("--also", type=Path, help="samples of training.onpolicy, added once each")
     args = parser.parse_args()
     ids, lengths, prompts = array("H"), array("H"), array("H")
@@ -47,7 +48,7 @@ def main() -> None:
     with Pool(args.workers) as pool:
         # Enough even at 100 tokens a sample: imap runs ahead of what is taken, and must not do so for ever.
         chunks = range(args.tokens // (100 * CHUNK) + 2)
-        for made in pool.imap(chunk, ((str(args.tokenizer), args.seed, n) for n in chunks)):
+        for made in pool.imap(chunk, ((str(args.tokenizer), args.seed, n, args.short) for n in chunks)):
             for sample_ids, prompt in made:
                 ids.extend(sample_ids)
                 lengths.append(len(sample_ids))

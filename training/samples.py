@@ -50,6 +50,8 @@ class Sample:
 
 
 LENGTHS = ((1, 0.06), (2, 0.18), (3, 0.26), (4, 0.24), (5, 0.16), (6, 0.10))
+SHORT = ((1, 0.25), (2, 0.33), (3, 0.24), (4, 0.12), (5, 0.04), (6, 0.02))
+"""For the first stage: what a phrase means is learned from few steps, how steps follow each other from many."""
 STYLES = ((Style.STEPS, 0.68), (Style.FRESH, 0.10), (Style.LOOPS, 0.06), (Style.OTHER, 0.08), (Style.INLINE, 0.08))
 A_TASK = 3
 """Samples drawn from one composition."""
@@ -91,10 +93,10 @@ def pick(rng: Random, table: tuple[tuple[Any, float], ...]) -> Any:
     return rng.choices(values, weights)[0]
 
 
-def samples(rng: Random) -> Iterator[Sample]:
+def samples(rng: Random, lengths: tuple[tuple[int, float], ...] = LENGTHS) -> Iterator[Sample]:
     """Training samples without end, never of a held-out composition."""
     while True:
-        pipeline = draw(rng, pick(rng, LENGTHS), want_held_out=False, edges=EDGES)
+        pipeline = draw(rng, pick(rng, lengths), want_held_out=False, edges=EDGES)
         for _ in range(A_TASK):
             made = sample(setting(pipeline, rng))
             if made is not None:
@@ -177,7 +179,7 @@ def _parts(s: Setting) -> Made:
 
 
 def _expected(s: Setting) -> Made:
-    values = s.values(1, 4)
+    values = s.values(1, 2)
     return prompts.expected_outputs(s.problem, [s.task.as_input(v) for v in values]), replies.expected(s.task, values)
 
 
@@ -231,20 +233,20 @@ def _refine(s: Setting) -> Made:
 
 
 SKILLS: Mapping[str, tuple[float, Callable[[Setting], Made]]] = {
-    "draft": (0.36, _draft),
-    "thought": (0.15, _thought),
+    "draft": (0.42, _draft),
+    "thought": (0.14, _thought),
     "from plan": (0.06, _from_plan),
     "from hint": (0.03, _from_hint),
-    "plan": (0.06, _plan),
+    "plan": (0.08, _plan),
     "observations": (0.02, _observations),
     "restate": (0.02, _restate),
     "parts": (0.02, _parts),
-    "expected": (0.13, _expected),
+    "expected": (0.09, _expected),
     "inputs": (0.01, _inputs),
     "distinguish": (0.01, _distinguish),
     "analyse": (0.03, _analyse),
     "repair": (0.08, _repair),
-    "refine": (0.02, _refine),
+    "refine": (0.01, _refine),
 }
 
 
