@@ -8,10 +8,8 @@ import pytest
 from rich.console import Console
 
 from atlas.check.advice import advise
-from atlas.check.cards import from_metadata, from_name, recommended
 from atlas.check.findings import Asked, Findings, KindFinding, Speed
 from atlas.check.table import as_data, render
-from atlas.engine.choice import EngineChoice
 from atlas.llm.types import Capabilities, Sampling
 
 GOOD = Asked(True, True, tokens=300, prompt_tokens=200, seconds=2.0)
@@ -92,30 +90,3 @@ def test_the_same_as_data() -> None:
         "tokens": 100.0, "seconds": 1.0,
     }  # fmt: skip
     assert data["settings"]["sampling"]["temperature"] == 0.7
-
-
-def test_sampling_from_a_files_metadata() -> None:
-    values = {"general.sampling.temp": 0.6, "general.sampling.top_k": 20, "general.sampling.top_p": "x"}
-    assert from_metadata(values) == Sampling(0.6, 1.0, 20)
-    assert from_metadata({"general.sampling.top_k": 20}) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "temperature"),
-    [
-        ("Qwen3-14B-Q4_K_M", 0.7),
-        ("unsloth/Meta-Llama-3.1-8B-Instruct", 0.6),
-        ("gemma-3-12b-it", 1.0),
-        ("DeepSeek-R1-Distill-Qwen-14B", 0.6),
-        ("something-else", None),
-    ],
-)
-def test_sampling_from_a_familys_card(name: str, temperature: float | None) -> None:
-    found = from_name(name)
-    assert (found and found.temperature) == temperature
-
-
-def test_who_recommends_the_sampling() -> None:
-    assert recommended(EngineChoice(), "nano")[1] == "from the shipped model's evaluation"
-    assert recommended(EngineChoice("endpoint", url="http://x"), "qwen3:14b")[1] == "from the card of its family"
-    assert recommended(EngineChoice("endpoint", url="http://x"), "mine")[1] == "a common default"

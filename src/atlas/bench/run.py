@@ -28,6 +28,7 @@ from atlas.bench.spec import Arm, RunFiles, RunSpec, check
 from atlas.bench.suites import store
 from atlas.bench.summary import Summary, summarize
 from atlas.errors import UsageError
+from atlas.search.assemble import check_supported
 from atlas.search.registry import used_plugins
 from atlas.store.tape import canonical
 
@@ -46,11 +47,13 @@ async def run(spec: RunSpec, on_event: OnEvent, *, out: Path | None = None, api_
     """Run ``spec`` in a new directory (under ``out``, or the user's runs). Cancelling leaves a resumable run.
 
     Raises:
-        UsageError: the spec can't be run.
+        UsageError: the spec can't be run, or one of its problems can't be worked on.
         AtlasError: a step failed; what was recorded is kept, and ``resume`` goes on from there.
     """
     check(spec)
     suite = store.load(find_suite(spec.suite).problems)
+    for problem in suite.problems[: spec.limit]:
+        check_supported(problem)
     strategies = {arm.name: describe_strategy(arm) for arm in spec.arms}
     manifest = manifests.make(manifests.new_id(), spec, suite, strategies)
     root = _create(manifest, out or runs_root())

@@ -104,7 +104,8 @@ def _note_found(job: Job, tier: str, wall: WallReport, attached: Attached, on_ev
         raise UsageError("The model is not the one that this run began with; start a new run.")
     # Crashes of an earlier attempt stay on record.
     earlier = before.warnings if before else ()
-    warnings = tuple(dict.fromkeys((*wall.warnings, *attached.warnings, *earlier)))
+    told = (*attached.warnings, *attached.about_thinking(job.spec.thinking is not None))
+    warnings = tuple(dict.fromkeys((*wall.warnings, *told, *earlier)))
     found = Found(
         engine=dict(attached.about),
         capabilities=asdict(attached.client.capabilities),
@@ -193,7 +194,7 @@ class _ArmRun:
         self._ground, self._arm, self._seed = ground, arm, seed
         self._chosen, self._tools = chosen, tools
         spec = ground.job.spec
-        self._settings = Settings(seed=seed, sampling=spec.sampling, max_tokens=spec.max_tokens)
+        self._settings = Settings(seed, spec.sampling, spec.max_tokens, spec.thinking)
         self._deadline = spec.deadline_s
         self._answers: dict[str, Answer] = {}
         self._gate = asyncio.Semaphore(ground.in_flight)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from atlas.engine.choice import EngineChoice
 from atlas.errors import UsageError
-from atlas.llm.types import RECOMMENDED, Sampling
+from atlas.llm.types import RECOMMENDED, Sampling, Thinking
 from atlas.search.schedule import parse_choice, read, source_of
 from atlas.search.strategy import Scalar, Strategy
 
@@ -56,9 +56,9 @@ class Arm:
 class RunSpec:
     """A whole run.
 
-    ``sampling`` is what the model's makers recommend; ``deadline_s`` is a bound a problem; ``limit`` takes the first
-    problems of the suite. ``concurrency`` problems are in flight at a time; 0 means as many as fill the engine's
-    slots. ``holes`` are left in the wall on purpose.
+    ``sampling`` is what the model's makers recommend; ``thinking`` bounds a thought (None: off; a strategy may have its
+    own); ``deadline_s`` is a bound a problem; ``limit`` takes the first problems of the suite. ``concurrency`` problems
+    are in flight at a time; 0 means as many as fill the engine's slots. ``holes`` are left in the wall on purpose.
     """
 
     suite: str
@@ -68,6 +68,7 @@ class RunSpec:
     limit: int | None = None
     sampling: Sampling = RECOMMENDED
     max_tokens: int = 1024
+    thinking: Thinking | None = None
     concurrency: int = 0
     workers: int | None = None
     deadline_s: float | None = None

@@ -110,7 +110,7 @@ def _warnings(findings: Findings, kinds: list[KindFinding], context: int) -> tup
     elif seen.context < context:
         found.append(
             f"The context of {seen.context} tokens is too small: prompts and replies need about {context}; "
-            f"start the server with more, or attach with --context {context}."
+            f"start the server with more, or give --context {context} with --model FILE."
         )
     failed = sorted({r.failed for r in replies if r.failed})
     found += [f"The server refused a request: {text}" for text in failed[:3]]

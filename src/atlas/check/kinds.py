@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from atlas.check.samples import Sample
-from atlas.llm.parse import extract_list, extract_program
+from atlas.llm.parse import extract_list
 from atlas.llm.types import Completion, Message
 from atlas.problem import FunctionProblem, Input, StdinProblem, Value
 from atlas.sandbox.types import Program
 from atlas.search import prompts
-from atlas.search.assemble import assemble, entry_of, under_name
+from atlas.search.assemble import assemble
 from atlas.search.moves.expectations import read_expected
 from atlas.search.moves.ideas import list_of, text_of
 from atlas.search.moves.making import read_inputs
+from atlas.search.moves.programs import program_of
 from atlas.search.prompts import Attempt, Failure
 from atlas.structures import shape_of
 
@@ -62,12 +63,8 @@ class Kind:
 
 
 def _program(subject: Subject, completion: Completion) -> Reading:
-    problem = subject.sample.problem
-    code = extract_program(completion.text, entry_of(problem))
-    if code is None and isinstance(problem, FunctionProblem) and completion.finish == "stop":
-        bare = extract_program(completion.text, None)
-        code = None if bare is None else under_name(bare, problem.signature)
-    return Reading(False) if code is None else Reading(True, assemble(problem, code))
+    code = program_of(subject.sample.problem, completion).code
+    return Reading(False) if code is None else Reading(True, assemble(subject.sample.problem, code))
 
 
 def _list(subject: Subject, completion: Completion) -> Reading:

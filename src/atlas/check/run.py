@@ -31,7 +31,7 @@ _LIMITS = Limits()
 class Plan:
     """How to ask: each kind ``times`` times, ``slots`` requests at once.
 
-    ``max_tokens`` bounds a reply, ``thinking`` (tokens) the thought of the kind that thinks.
+    ``max_tokens`` bounds a reply, ``thinking`` (tokens) the thought of the kind that thinks; 0 leaves that kind out.
     """
 
     times: int = 3
@@ -57,7 +57,7 @@ async def check(
         LLMError: no request was answered at all.
         SandboxError: the sandbox is beyond recovery.
     """
-    thinks = client.capabilities.thinking != "none"
+    thinks = client.capabilities.thinking != "none" and plan.thinking > 0
     subjects = await gather(_subject(sandbox, sample) for sample in samples)
     check = _Check(client, sandbox, plan, progress, asyncio.Semaphore(plan.slots))
     kinds = [kind for kind in KINDS if thinks or not kind.thinks]

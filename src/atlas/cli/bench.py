@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from atlas.cli.options import Duration, NewFile, api_key, choose, counted, model_options
+from atlas.cli.options import Duration, NewFile, Wanted, api_key, choose, counted, drawing_options, model_options
 from atlas.cli.report import report
 from atlas.errors import UsageError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from atlas.bench.audit import AuditReport
     from atlas.bench.events import OnEvent
     from atlas.bench.run import RunResult
+    from atlas.engine.choice import EngineChoice
 
 T = TypeVar("T")
 
@@ -93,6 +94,7 @@ def _room_for(name: str, *, force: bool) -> AbstractContextManager[None]:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Keep the run under this folder.")
 @click.option("--html", type=NewFile(), help="Write the report to this file, too.")
 @model_options
+@drawing_options
 @_JSON
 def run_(
     suite: str,
@@ -103,6 +105,10 @@ def run_(
     out: Path | None,
     html: Path | None,
     as_json: bool,
+    temperature: float | None,
+    top_p: float | None,
+    max_tokens: int | None,
+    thinking: int | None,
     **model: Any,
 ) -> None:
     """Run arms over a suite, grade what they hand over, and print the table."""
@@ -110,17 +116,33 @@ def run_(
     from atlas.bench.spec import RunSpec, parse_arm  # noqa: PLC0415
 
     engine = choose(**model)
+    parsed = tuple(parse_arm(arm) for arm in arms or ("single", "full"))
+    drawing = Wanted(temperature, top_p, max_tokens, thinking).drawing(engine, asyncio.run(_served(engine)))
     spec = RunSpec(
         suite=suite,
-        arms=tuple(parse_arm(arm) for arm in arms or ("single", "full")),
+        arms=parsed,
         seeds=tuple(range(seeds)),
         engine=engine,
         limit=limit,
-        sampling=engine.sampling,
-        max_tokens=engine.max_tokens,
+        sampling=drawing.sampling,
+        max_tokens=drawing.max_tokens,
+        thinking=drawing.thinking,
         deadline_s=deadline,
     )
+    if not as_json:
+        click.secho(drawing.note, err=True, dim=True)
     _finish(lambda watch: run(spec, watch, out=out, api_key=api_key()), html, as_json)
+
+
+async def _served(engine: EngineChoice) -> str:
+    """The name of the model on an endpoint, which says what suits it; asked for where it was not given."""
+    if engine.kind != "endpoint" or engine.model:
+        return engine.model
+    from atlas.llm.client import attach  # noqa: PLC0415
+
+    client = await attach(engine.url, None, api_key())
+    await client.aclose()
+    return client.capabilities.model
 
 
 @bench.command(epilog="Example: atlas bench resume 20260101-120000-abc123")
@@ -132,7 +154,7 @@ def resume(run_id: str, html: Path | None, as_json: bool) -> None:
     from atlas.bench.run import resume as go_on  # noqa: PLC0415
 
     root = _root(run_id)
-    _finish(lambda watch: go_on(root, watch, api_key=api_key()), html, as_json)
+    _finish(lambda watch: go_on(root, watch, api_key=api_key()), html, as_json, root=str(root))
 
 
 @bench.command(epilog="Example: atlas bench show 20260101-120000-abc123 --html report.html")
@@ -235,7 +257,10 @@ def _root(run_id: str) -> Path:
     return found[0]
 
 
-def _finish(start: Callable[[OnEvent], Coroutine[Any, Any, RunResult]], html: Path | None, as_json: bool) -> None:
+def _finish(
+    start: Callable[[OnEvent], Coroutine[Any, Any, RunResult]], html: Path | None, as_json: bool, root: str = ""
+) -> None:
+    """Run to the end, and show it. ``root`` is the folder of a run that there is already."""
     from atlas.cli.watch_run import watching_run  # noqa: PLC0415
 
     watch = None
@@ -243,8 +268,8 @@ def _finish(start: Callable[[OnEvent], Coroutine[Any, Any, RunResult]], html: Pa
         with watching_run(quiet=as_json) as watch:
             result = asyncio.run(start(watch))
     except KeyboardInterrupt:  # said after the bars are gone, or they would be drawn over it
-        if watch and watch.root:
-            click.echo(f"atlas: stopped; `atlas bench resume {watch.root}` goes on from here", err=True)
+        if root := (watch.root if watch else "") or root:
+            click.echo(f"atlas: stopped; `atlas bench resume {root}` goes on from here", err=True)
         raise
     report(result, html, as_json=as_json)
 

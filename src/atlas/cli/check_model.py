@@ -8,16 +8,17 @@ import shlex
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
-from atlas.cli.options import api_key, choose, model_options
+from atlas.cli.options import Wanted, api_key, choose, drawing_options, model_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from atlas.check.advice import Advice
     from atlas.check.findings import Findings
     from atlas.check.samples import Sample
     from atlas.engine.choice import EngineChoice
@@ -27,6 +28,8 @@ Examples:
   atlas check-model --model Qwen3-14B-Q4_K_M.gguf --slots 4
   atlas check-model --endpoint http://localhost:8080 --json
 """
+_THOUGHT = 1024
+"""Tokens of a thought to try where the command line names none."""
 _SHIPPED_SUITE = "smallworld"
 _MOST_PROBLEMS = 12
 _WIDTH = 110
@@ -38,6 +41,7 @@ class _Ask:
     """What was asked on the command line."""
 
     engine: EngineChoice
+    wanted: Wanted
     samples: tuple[Sample, ...]
     times: int
     quiet: bool
@@ -45,6 +49,7 @@ class _Ask:
 
 @click.command(epilog=_EXAMPLE)
 @model_options
+@drawing_options
 @click.option(
     "--times", type=click.IntRange(1, 100), default=3, show_default=True, help="Replies to ask for of each kind."
 )
@@ -59,6 +64,10 @@ def check_model(
     slots: int,
     context: int | None,
     threads: int | None,
+    temperature: float | None,
+    top_p: float | None,
+    max_tokens: int | None,
+    thinking: int | None,
     times: int,
     suite: str | None,
     as_json: bool,
@@ -69,23 +78,26 @@ def check_model(
     which settings suit it. Exit status 1 means that most of its drafts held no program.
     """
     from atlas.check.advice import advise  # noqa: PLC0415  (--help must be quick)
-    from atlas.check.cards import recommended  # noqa: PLC0415
     from atlas.check.table import as_data  # noqa: PLC0415
 
     engine = choose(model, endpoint, server, slots, context, threads)
+    wanted = Wanted(temperature, top_p, max_tokens, thinking)
+    wanted.drawing(engine)  # refused now, not when the model is ready
     shown = suite or (_SHIPPED_SUITE if engine.kind == "shipped" else None)
-    findings = asyncio.run(_check(_Ask(engine, _samples(shown), times, as_json)))
+    findings = asyncio.run(_check(_Ask(engine, wanted, _samples(shown), times, as_json)))
     advice = advise(findings)
+    drawing = replace(wanted, thinking=advice.thinking).drawing(engine, findings.capabilities.model)
+    advice = replace(advice, sampling=drawing.sampling)
+    command = _next(engine, advice, findings.capabilities.context)
     if as_json:
-        click.echo(json.dumps(as_data(findings, advice), indent=1))
+        click.echo(json.dumps(as_data(findings, advice) | {"next": command}, indent=1))
     else:
         from rich.console import Console  # noqa: PLC0415
 
         from atlas.check.table import render  # noqa: PLC0415
 
-        source = recommended(engine, findings.capabilities.model)[1]
         about = f"problems of the suite {shown}" if shown else "four small problems"
-        page = render(findings, advice, about, source, _next(engine, advice.strategy))
+        page = render(findings, advice, about, drawing.source, command)
         Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH).print(page)
     return 0 if advice.usable else 1
 
@@ -108,9 +120,6 @@ def _samples(suite: str | None) -> tuple[Sample, ...]:
 
 
 async def _check(ask: _Ask) -> Findings:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from atlas.check.cards import recommended  # noqa: PLC0415
     from atlas.check.run import Plan, check  # noqa: PLC0415
     from atlas.engine.choice import opened  # noqa: PLC0415
     from atlas.sandbox import Sandbox  # noqa: PLC0415
@@ -119,16 +128,18 @@ async def _check(ask: _Ask) -> Findings:
         say("starting the sandbox")
         async with await Sandbox.start() as sandbox, opened(ask.engine, api_key(), say) as attached:
             seen = attached.client.capabilities
+            drawing = ask.wanted.drawing(ask.engine, seen.model)
             plan = Plan(
                 ask.times,
                 slots=max(seen.slots, 1 if ask.engine.kind != "endpoint" else ask.engine.slots),
-                max_tokens=ask.engine.max_tokens,
-                sampling=recommended(ask.engine, seen.model)[0],
+                max_tokens=drawing.max_tokens,
+                sampling=drawing.sampling,
+                thinking=_THOUGHT if ask.wanted.thinking is None else ask.wanted.thinking,
             )
             findings = await check(
                 attached.client, sandbox, ask.samples, plan, lambda doing, done, of: say(f"{doing}, {done} of {of}")
             )
-            told = (*attached.warnings, *attached.events)
+            told = (*attached.warnings, *attached.about_thinking(bool(ask.wanted.thinking)), *attached.events)
     return replace(findings, warnings=tuple(w for w in told if w not in seen.notes))
 
 
@@ -144,12 +155,37 @@ def _telling(*, quiet: bool) -> Generator[Callable[[str], None]]:
         yield status.update
 
 
-def _next(engine: EngineChoice, strategy: str) -> str:
-    """The command to type next."""
-    words = ["atlas", "solve", "problem.txt", "--strategy", strategy]
+def _next(engine: EngineChoice, advice: Advice, seen_context: int | None) -> str:
+    """The command to type next, with every setting that was found; it works as it stands."""
+    context = engine.context
+    if engine.kind != "endpoint" and seen_context is not None and seen_context < advice.context:
+        context = min(advice.context, _longest_context(engine))
+    room = context or seen_context
+    # A prompt needs a place, too, where the context is small.
+    reply = advice.max_tokens if room is None else min(advice.max_tokens, room // 2)
+    thought = advice.thinking if room is None else min(advice.thinking, room // 4)
+    words = ["atlas", "solve", "problem.txt", *_engine_words(engine, context), "--strategy", advice.strategy]
+    words += ["--temperature", f"{advice.sampling.temperature:g}", "--top-p", f"{advice.sampling.top_p:g}"]
+    words += ["--max-tokens", str(reply), *(["--thinking", str(thought)] if thought else [])]
+    return shlex.join(words)
+
+
+def _engine_words(engine: EngineChoice, context: int | None) -> list[str]:
+    """The options that name this engine."""
+    words: list[str] = []
     if engine.kind == "endpoint":
         words += ["--endpoint", engine.url, *(["--model", engine.model] if engine.model else [])]
     elif engine.file is not None:
         words += ["--model", str(engine.file)]
+    words += [] if engine.server == "auto" else ["--server", engine.server]
     words += [] if engine.slots == 8 else ["--slots", str(engine.slots)]
-    return shlex.join(words)
+    words += [] if context is None else ["--context", str(context)]
+    return words + ([] if engine.threads is None else ["--threads", str(engine.threads)])
+
+
+def _longest_context(engine: EngineChoice) -> int:
+    """Tokens of context that the model file allows."""
+    from atlas.engine.gguf_check import check  # noqa: PLC0415
+    from atlas.engine.nano import model_path  # noqa: PLC0415
+
+    return check(engine.file or model_path()).context_length

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +16,7 @@ from atlas.errors import UsageError
 
 if TYPE_CHECKING:
     from atlas.engine.choice import EngineChoice
+    from atlas.llm.types import Sampling, Thinking
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,6 +37,17 @@ class Duration(click.ParamType[float]):
         if match is None or float(match[1]) <= 0:
             self.fail(f"{value!r} is no duration; write it like 60s or 2m.", param, ctx)
         return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+class Finite(click.FloatRange):
+    """A number in a range; ``nan`` is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 class NewFile(click.ParamType[Path]):
@@ -75,17 +89,94 @@ def model_options(command: Command) -> Command:
     return command
 
 
+def drawing_options(command: Command) -> Command:
+    """How replies are drawn and how long they may be; what is left out is as the model's makers recommend."""
+    for option in reversed(
+        (
+            click.option("--temperature", type=Finite(0, 2), help="How freely tokens are drawn; 0 is greedy."),
+            click.option("--top-p", type=Finite(0, 1, min_open=True), help="Draw from this share of likely tokens."),
+            click.option("--max-tokens", type=click.IntRange(min=1), help="Bound on one reply, without its thought."),
+            click.option(
+                "--thinking", type=click.IntRange(min=0), metavar="TOKENS", help="Bound on a thought; 0: off."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How replies are drawn. ``source`` says who recommends the sampling; ``thinking`` None: no thought."""
+
+    sampling: Sampling
+    source: str
+    max_tokens: int
+    thinking: Thinking | None
+
+    @property
+    def note(self) -> str:
+        """The sampling and its source, in a few words."""
+        drawn = f"temperature {self.sampling.temperature:g}, top-p {self.sampling.top_p:g}"
+        drawn += f", top-k {self.sampling.top_k}" if self.sampling.top_k else ""
+        return f"{drawn} ({self.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says about drawing; None: as recommended."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    thinking: int | None = None
+
+    def drawing(self, engine: EngineChoice, model: str = "") -> Drawing:
+        """With what is recommended for ``model`` (its name on an endpoint) in place of what was not said.
+
+        Raises:
+            UsageError: reply and thought are longer than the context that was asked for.
+        """
+        from atlas.check.cards import recommended  # noqa: PLC0415  (--help must be quick)
+        from atlas.llm.types import Thinking  # noqa: PLC0415
+
+        self._check_context(engine)
+        sampling, source = recommended(engine, model, thinking=bool(self.thinking))
+        said = {name: getattr(self, name) for name in ("temperature", "top_p")}
+        said = {name: value for name, value in said.items() if value is not None}
+        if said:
+            source = "as asked" if len(said) == 2 else f"as asked; the rest {source}"
+        return Drawing(
+            replace(sampling, **said),
+            source,
+            self.max_tokens or engine.max_tokens,
+            Thinking(self.thinking) if self.thinking else None,
+        )
+
+    def _check_context(self, engine: EngineChoice) -> None:
+        needed = (self.max_tokens or 0) + (self.thinking or 0)
+        if engine.slot_context is not None and needed >= engine.slot_context:
+            raise UsageError(
+                f"A reply and thought of {needed} tokens leave no room for a prompt in the context of "
+                f"{engine.slot_context} tokens: give less, or more with --context."
+            )
+
+
 def choose(
     model: str | None, endpoint: str | None, server: str, slots: int, context: int | None, threads: int | None
 ) -> EngineChoice:
     """The engine that the options name.
 
     Raises:
-        UsageError: ``--model`` is no file and there is no endpoint.
+        UsageError: ``--model`` is no file and there is no endpoint, or an endpoint is told what it decides itself.
     """
     from atlas.engine.choice import EngineChoice  # noqa: PLC0415
 
     if endpoint:
+        if context is not None or threads is not None or server != "auto":
+            raise UsageError(
+                "--context, --threads and --server are for a model file; a server at --endpoint runs already."
+            )
         return EngineChoice("endpoint", url=endpoint, model=model or "", slots=slots)
     kind = "file" if model else "shipped"
     if model and not Path(model).is_file():

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.options import Duration, api_key, choose, counted, model_options
+from atlas.cli.options import Drawing, Duration, Wanted, api_key, choose, counted, drawing_options, model_options
 from atlas.errors import UsageError
 
 if TYPE_CHECKING:
     from atlas.engine.choice import EngineChoice
     from atlas.problem import Problem
+    from atlas.search.progress import Event
     from atlas.search.solver import Solved
 
 _EXAMPLE = """\b
@@ -26,6 +27,7 @@ Examples:
   atlas solve "Given a list of integers nums, keep only the even numbers.
   Return the result. Signature: def solve(nums: list[int]) -> list[int]:"
   atlas solve problem.txt --deadline 60s > solution.py
+  atlas solve problem.txt --model Qwen3-14B-Q4_K_M.gguf --context 8192 --thinking 2048
   atlas solve - --endpoint http://localhost:8080 --model NAME --json < problem.txt
 """
 
@@ -36,6 +38,7 @@ class _Ask:
 
     problem: Problem
     engine: EngineChoice
+    wanted: Wanted
     strategy: str
     deadline_s: float | None
     seed: int
@@ -43,15 +46,26 @@ class _Ask:
     quiet: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What came of it: ``moves`` of every round, how replies were drawn, and what a user should know."""
+
+    solved: Solved
+    moves: list[tuple[str, ...]]
+    drawing: Drawing
+    warnings: tuple[str, ...]
+
+
 @click.command(epilog=_EXAMPLE)
 @click.argument("statement", metavar="STATEMENT|FILE|-")
 @model_options
+@drawing_options
 @click.option(
     "--strategy",
     default="full",
     show_default=True,
     metavar="NAME|FILE[:key=value,...]",
-    help="One of `atlas strategies list`, or a TOML file like them.",
+    help="One of those that `atlas strategies list` shows, or a TOML file like them.",
 )
 @click.option(
     "--deadline",
@@ -69,6 +83,10 @@ def solve(
     slots: int,
     context: int | None,
     threads: int | None,
+    temperature: float | None,
+    top_p: float | None,
+    max_tokens: int | None,
+    thinking: int | None,
     strategy: str,
     deadline: float | None,
     seed: int,
@@ -84,20 +102,21 @@ def solve(
     from atlas.statement import read_statement  # noqa: PLC0415  (--help must be quick)
 
     engine = choose(model, endpoint, server, slots, context, threads)
+    wanted = Wanted(temperature, top_p, max_tokens, thinking)
+    wanted.drawing(engine)  # refused now, not when the model is ready
     problem = read_statement(_text(statement))
     _prepare(save)
-    ask = _Ask(problem, engine, strategy, deadline, seed, save, quiet=as_json)
+    ask = _Ask(problem, engine, wanted, strategy, deadline, seed, save, quiet=as_json)
     began = time.monotonic()
-    solved, warnings = asyncio.run(_solve(ask))
-    seconds = time.monotonic() - began
-    answer = _answer(solved, seconds, warnings)
+    done = asyncio.run(_solve(ask))
+    answer = _answer(done, time.monotonic() - began)
     if save is not None:
         _save(save, ask, answer)
     if as_json:
         click.echo(json.dumps(answer, indent=1))
     else:
-        _print(answer)
-    return 0 if solved.solution.code else 1
+        _print(answer, done.drawing.note)
+    return 0 if answer["code"] else 1
 
 
 def _text(statement: str) -> str:
@@ -141,10 +160,11 @@ def _prepare(folder: Path | None) -> None:
         raise UsageError(f"{folder} is not empty: choose another folder for --save.")
 
 
-async def _solve(ask: _Ask) -> tuple[Solved, tuple[str, ...]]:
+async def _solve(ask: _Ask) -> _Done:
     from atlas.cli.watch import watching  # noqa: PLC0415
     from atlas.engine.choice import opened  # noqa: PLC0415
     from atlas.sandbox import Sandbox  # noqa: PLC0415
+    from atlas.search.progress import RoundStarted  # noqa: PLC0415
     from atlas.search.schedule import load, parse_choice  # noqa: PLC0415
     from atlas.search.settings import Settings, Tools  # noqa: PLC0415
     from atlas.search.solver import solve as search  # noqa: PLC0415
@@ -152,25 +172,63 @@ async def _solve(ask: _Ask) -> tuple[Solved, tuple[str, ...]]:
 
     name, parameters = parse_choice(ask.strategy)
     chosen = load(name, **parameters)
+    moves: list[tuple[str, ...]] = []
     with watching(quiet=ask.quiet) as watch:
+
+        def follow(event: Event) -> None:
+            if isinstance(event, RoundStarted):
+                moves.append(event.moves)
+            watch.event(event)
+
         watch.say("starting the sandbox")
         async with await Sandbox.start() as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
+            drawing = ask.wanted.drawing(ask.engine, attached.client.capabilities.model)
+            told = (*attached.warnings, *attached.about_thinking(drawing.thinking is not None))
             with Tape.open(ask.save / "tape.sqlite") if ask.save else Tape.memory() as tape:
                 solved = await search(
                     ask.problem,
                     chosen,
                     Tools(tape, attached.client, sandbox),
-                    settings=Settings(ask.seed, ask.engine.sampling, ask.engine.max_tokens),
+                    settings=Settings(ask.seed, drawing.sampling, drawing.max_tokens, drawing.thinking),
                     deadline=ask.deadline_s,
-                    on_event=watch.event,
+                    on_event=follow,
                 )
-            return solved, (*attached.warnings, *attached.events)
+            return _Done(solved, moves, drawing, (*told, *attached.events))
 
 
-def _answer(solved: Solved, seconds: float, warnings: tuple[str, ...]) -> dict[str, Any]:
-    """The whole answer as plain data."""
-    solution = asdict(solved.solution)
-    return solution | {"seconds": round(seconds, 2), "warnings": list(warnings)}
+def _answer(done: _Done, seconds: float) -> dict[str, Any]:
+    """The whole answer as plain data.
+
+    ``code`` is for reading and submitting. Where its function takes linked lists or trees, ``runnable`` is what was
+    run: the same with an adapter behind it that takes and returns plain lists.
+    """
+    from atlas.structures import without_adapter  # noqa: PLC0415
+
+    solution = asdict(done.solved.solution)
+    whole = solution["code"]
+    if whole is not None:
+        solution["code"] = without_adapter(whole)
+        if solution["code"] != whole:
+            solution["runnable"] = whole
+    return solution | {
+        "rounds": _rounds(done),
+        "sampling": asdict(done.drawing.sampling) | {"source": done.drawing.source},
+        "max_tokens": done.drawing.max_tokens,
+        "thinking": done.drawing.thinking.budget if done.drawing.thinking else 0,
+        "seconds": round(seconds, 2),
+        "warnings": list(done.warnings),
+    }
+
+
+def _rounds(done: _Done) -> list[dict[str, Any]]:
+    """The rounds that were played: phase, moves, who led at the end, and the tokens generated in it."""
+    rows: list[dict[str, Any]] = []
+    before = 0
+    for end, moves in zip(done.solved.rounds, done.moves, strict=True):
+        spent = end.generated_tokens - before
+        rows.append({"phase": end.phase, "moves": list(moves), "leader": end.leader, "generated_tokens": spent})
+        before = end.generated_tokens
+    return rows
 
 
 def _save(folder: Path, ask: _Ask, answer: dict[str, Any]) -> None:
@@ -182,7 +240,7 @@ def _save(folder: Path, ask: _Ask, answer: dict[str, Any]) -> None:
         (folder / "program.py").write_text(answer["code"], encoding="utf-8")
 
 
-def _print(answer: dict[str, Any]) -> None:
+def _print(answer: dict[str, Any], drawn: str) -> None:
     """Program to standard output, the rest to standard error."""
     if answer["code"]:
         click.echo(answer["code"].rstrip())
@@ -193,11 +251,24 @@ def _print(answer: dict[str, Any]) -> None:
         click.secho(f"  {line}", err=True)
     for line in (*answer["reasons"], *answer["warnings"]):
         click.secho(f"  note: {line}", err=True, fg="yellow")
+    for line in (*_phases(answer["rounds"]), drawn, _cost(answer)):
+        click.secho(f"  {line}", err=True, dim=True)
+
+
+def _phases(rounds: list[dict[str, Any]]) -> list[str]:
+    """A line a phase that ran: its moves and its tokens."""
+    moves: dict[int, dict[str, None]] = {}
+    tokens: dict[int, int] = {}
+    for row in rounds:
+        moves.setdefault(row["phase"], {}).update(dict.fromkeys(row["moves"]))
+        tokens[row["phase"]] = tokens.get(row["phase"], 0) + row["generated_tokens"]
+    return [f"phase {phase}: {', '.join(names)} ({counted(tokens[phase], 'token')})" for phase, names in moves.items()]
+
+
+def _cost(answer: dict[str, Any]) -> str:
     usage = answer["usage"]
-    click.secho(
-        f"  {answer['seconds']:.1f} s, {counted(usage['generated_tokens'], 'token')} generated in "
+    return (
+        f"{answer['seconds']:.1f} s, {counted(usage['generated_tokens'], 'token')} generated in "
         f"{counted(usage['requests'], 'request')}, {counted(usage['prompt_tokens'], 'prompt token')}, "
-        f"{counted(usage['executions'], 'execution')}",
-        err=True,
-        dim=True,
+        f"{counted(usage['executions'], 'execution')}"
     )

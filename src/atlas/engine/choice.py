@@ -34,8 +34,13 @@ class EngineChoice:
     server: Server = "auto"
 
     @property
+    def slot_context(self) -> int | None:
+        """Tokens that a request may hold, as far as it is known before anything is opened."""
+        return self.context or (recommended().context if self.kind == "shipped" else None)
+
+    @property
     def sampling(self) -> Sampling:
-        """What the model's makers recommend, where they are us; else a common default."""
+        """The shipped model's, from its evaluation; else a common default (``atlas.check.cards`` knows more)."""
         if self.kind != "shipped":
             return RECOMMENDED
         advice = recommended()
@@ -61,6 +66,11 @@ class Attached:
         """Crashes and restarts of the engine so far; none are known of an endpoint."""
         return self.engine.events if self.engine else ()
 
+    def about_thinking(self, asked: bool) -> tuple[str, ...]:
+        """What to say where thoughts are asked of a model that makes none."""
+        thinks = self.client.capabilities.thinking != "none"
+        return ("The model does not think: --thinking changes nothing.",) if asked and not thinks else ()
+
 
 @asynccontextmanager
 async def opened(
@@ -85,11 +95,10 @@ async def opened(
         return
     if choice.kind == "file" and choice.file is None:
         raise UsageError("No model file is named.")
-    context = choice.context or (recommended().context if choice.kind == "shipped" else None)
     engine = await start(
         choice.file,
         slots=choice.slots,
-        context=context,
+        context=choice.slot_context,
         threads=choice.threads,
         server=choice.server,
         progress=progress,

@@ -11,6 +11,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from atlas.llm.syntax import parsed
+
 _TYPOGRAPHY = str.maketrans(
     {
         **dict.fromkeys("“”„‟″«»", '"'),
@@ -82,7 +84,9 @@ def _without_marks(source: str) -> str:
 
 
 def _plain_tabs(source: str) -> str:
-    return source.expandtabs(4)
+    """Tabs as four spaces, or as eight where only that is Python: mixed indentation meant one or the other."""
+    narrow = source.expandtabs(4)
+    return narrow if parsed(narrow) is not None else source.expandtabs(8)
 
 
 def _unescaped(source: str) -> str:

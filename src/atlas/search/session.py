@@ -43,7 +43,10 @@ def move_of(key: str) -> str:
 
 def _at_most(client: Client, request: Request, discarded: Sequence[Reply]) -> int:
     """Tokens to count for a broken-off request where nobody can tell how far the server got: all it may make."""
-    return 0 if discarded or client.capabilities.streaming else request.n * request.max_tokens
+    if discarded or client.capabilities.streaming:
+        return 0
+    thought = 0 if request.thinking is None else request.thinking.budget
+    return request.n * (request.max_tokens + thought)
 
 
 class Cut(Exception):
