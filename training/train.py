@@ -175,7 +175,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("training/out/data.npz"))
     parser.add_argument("--out", type=Path, default=Path("training/out/model.pt"))
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=None, help="where to stop, the schedule with it; by default at the end of the data")
+    parser.add_argument("--steps", type=int, help="where to stop, the schedule with it; by default at the data's end")
     parser.add_argument("--flat", action="store_true", help="no decay of the learning rate: another stage follows")
     parser.add_argument("--batch-tokens", type=int, default=6144)
     parser.add_argument("--width", type=int, default=192)
