@@ -45,7 +45,11 @@ class Block(nn.Module):
         super().__init__()
         self.heads = c.heads
         self.attn_norm = RMSNorm(c.width, c.norm_eps)
-        self.qkv = nn.Linear(c.width, 3 * c.width, bias=False)
+        # Apart, not one matrix: Muon makes the update of a matrix orthogonal as a whole, and the gradients of the
+        # values would drown those of queries and keys.
+        self.attn_q = nn.Linear(c.width, c.width, bias=False)
+        self.attn_k = nn.Linear(c.width, c.width, bias=False)
+        self.attn_v = nn.Linear(c.width, c.width, bias=False)
         self.attn_output = nn.Linear(c.width, c.width, bias=False)
         self.ffn_norm = RMSNorm(c.width, c.norm_eps)
         self.ffn_gate = nn.Linear(c.width, c.hidden, bias=False)
@@ -54,9 +58,12 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         b, t, w = x.shape
-        qkv = self.qkv(self.attn_norm(x)).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
-        q, k = rotate(qkv[0], cos, sin), rotate(qkv[1], cos, sin)
-        y = attention(q.to(qkv.dtype), k.to(qkv.dtype), qkv[2])
+        h = self.attn_norm(x)
+        q, k, v = (
+            project(h).view(b, t, self.heads, w // self.heads).transpose(1, 2)
+            for project in (self.attn_q, self.attn_k, self.attn_v)
+        )
+        y = attention(rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype), v)
         x = x + self.attn_output(y.transpose(1, 2).reshape(b, t, w))
         h = self.ffn_norm(x)
         return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))

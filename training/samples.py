@@ -13,10 +13,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from atlas.bench.world.kinds import Bounds
+from atlas.bench.world.kinds import Bounds, Kind, random_value
 from atlas.bench.world.pipeline import Pipeline, draw
 from atlas.bench.world.program import Style, program
 from atlas.bench.world.tasks import Task, Telling, draw_task
+from atlas.llm.types import Message
 from atlas.problem import Problem
 from atlas.search import prompts
 from training import mutants, replies
@@ -125,7 +126,7 @@ def sample(s: Setting) -> Sample | None:
     return Sample(skill, reword(messages[0].content, s.rng), reply, *given)
 
 
-Made = tuple[tuple[prompts.Message, ...], str] | tuple[tuple[prompts.Message, ...], str, str] | None
+Made = tuple[tuple[Message, ...], str] | tuple[tuple[Message, ...], str, str] | None
 
 
 def _draft(s: Setting) -> Made:
@@ -183,6 +184,14 @@ def _expected(s: Setting) -> Made:
     return prompts.expected_outputs(s.problem, [s.task.as_input(v) for v in values]), replies.expected(s.task, values)
 
 
+def _copy(s: Setting) -> Made:
+    """No request of the search: it teaches to copy exactly, which traces and repairs are made of."""
+    kinds = (Kind.INT, Kind.INTS, Kind.TEXT, Kind.WORDS)
+    values = [random_value(s.rng.choice(kinds), s.rng, s.bounds) for _ in range(s.rng.randint(2, 7))]
+    lines = "\n".join(f"{s.task.function or '-'}({value!r})" for value in values)
+    return (Message("user", f"{s.rng.choice(('Copy', 'Repeat', 'Write again'))} these lines.\n{lines}"),), lines
+
+
 def _inputs(s: Setting) -> Made:
     values = s.values(3, 6)
     return prompts.propose_inputs(s.problem, len(values)), replies.inputs(s.task, values)
@@ -233,15 +242,16 @@ def _refine(s: Setting) -> Made:
 
 
 SKILLS: Mapping[str, tuple[float, Callable[[Setting], Made]]] = {
-    "draft": (0.42, _draft),
+    "draft": (0.38, _draft),
+    "copy": (0.06, _copy),
     "thought": (0.14, _thought),
     "from plan": (0.06, _from_plan),
     "from hint": (0.03, _from_hint),
-    "plan": (0.08, _plan),
+    "plan": (0.07, _plan),
     "observations": (0.02, _observations),
     "restate": (0.02, _restate),
     "parts": (0.02, _parts),
-    "expected": (0.09, _expected),
+    "expected": (0.10, _expected),
     "inputs": (0.01, _inputs),
     "distinguish": (0.01, _distinguish),
     "analyse": (0.03, _analyse),
