@@ -6,8 +6,10 @@ python -m training.data --tokens 20000000 --out training/out/data.npz
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from array import array
+from itertools import islice
 from multiprocessing import Pool
 from pathlib import Path
 from random import Random
@@ -15,19 +17,19 @@ from random import Random
 import numpy as np
 from tokenizers import Tokenizer
 
-from training.samples import sample
+from training.samples import LENGTHS, SHORT, Sample, samples
 from training.tokenizer import encode_chat
 
 CHUNK = 500
-MAX_TOKENS = 512
+MAX_TOKENS = 768
 
 
-def chunk(work: tuple[str, int, int]) -> list[tuple[list[int], int]]:
-    """``CHUNK`` encoded samples; a function of the seed and the chunk's number alone."""
-    path, seed, number = work
+def chunk(work: tuple[str, int, int, bool]) -> list[tuple[list[int], int]]:
+    """``CHUNK`` encoded samples; a function of the seed, the chunk's number and the stage alone."""
+    path, seed, number, short = work
     tokenizer = Tokenizer.from_file(path)
     rng = Random(f"samples-{seed}-{number}")
-    encoded = (encode_chat(tokenizer, s.prompt, s.reply) for s in (sample(rng) for _ in range(CHUNK)))
+    encoded = (encode_chat(tokenizer, s) for s in islice(samples(rng, SHORT if short else LENGTHS), CHUNK))
     return [(ids, prompt) for ids, prompt in encoded if len(ids) <= MAX_TOKENS]
 
 
@@ -38,14 +40,16 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=20_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--short", action="store_true", help="mostly few steps, for the first stage")
+    parser.add_argument("--also", type=Path, help="samples of training.onpolicy, added once each")
     args = parser.parse_args()
     ids, lengths, prompts = array("H"), array("H"), array("H")
     started = shown = time.monotonic()
     with Pool(args.workers) as pool:
         # Enough even at 100 tokens a sample: imap runs ahead of what is taken, and must not do so for ever.
         chunks = range(args.tokens // (100 * CHUNK) + 2)
-        for samples in pool.imap(chunk, ((str(args.tokenizer), args.seed, n) for n in chunks)):
-            for sample_ids, prompt in samples:
+        for made in pool.imap(chunk, ((str(args.tokenizer), args.seed, n, args.short) for n in chunks)):
+            for sample_ids, prompt in made:
                 ids.extend(sample_ids)
                 lengths.append(len(sample_ids))
                 prompts.append(prompt)
@@ -55,6 +59,14 @@ def main() -> None:
             if len(ids) >= args.tokens:
                 break
         pool.terminate()
+    if args.also is not None:
+        tokenizer = Tokenizer.from_file(str(args.tokenizer))
+        for line in args.also.read_text(encoding="utf-8").splitlines():
+            sample_ids, prompt = encode_chat(tokenizer, Sample(**json.loads(line)))
+            if len(sample_ids) <= MAX_TOKENS:
+                ids.extend(sample_ids)
+                lengths.append(len(sample_ids))
+                prompts.append(prompt)
     np.savez(args.out, ids=np.array(ids), lengths=np.array(lengths), prompts=np.array(prompts))
     print(f"{len(ids)} tokens in {len(lengths)} samples: {args.out}")
 

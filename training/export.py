@@ -15,16 +15,17 @@ import numpy as np
 import torch
 
 from training.model import Config
-from training.tokenizer import CHAT_TEMPLATE, SPECIALS
+from training.tokenizer import CHAT_TEMPLATE, SPECIALS, TAGS
+
+
+PARTS = "attn_norm attn_q attn_k attn_v attn_output ffn_norm ffn_gate ffn_up ffn_down".split()
 
 
 def tensors(average: dict[str, torch.Tensor], config: Config) -> dict[str, np.ndarray]:
     """llama.cpp's tensor names and values. ``output.weight`` is left out: the embeddings are tied."""
     named = {"token_embd.weight": average["embed.weight"], "output_norm.weight": average["norm.weight"]}
     for i in range(config.layers):
-        q, k, v = average[f"blocks.{i}.qkv.weight"].chunk(3, dim=0)
-        named |= {f"blk.{i}.attn_q.weight": q, f"blk.{i}.attn_k.weight": k, f"blk.{i}.attn_v.weight": v}
-        for part in ("attn_norm", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"):
+        for part in PARTS:
             named[f"blk.{i}.{part}.weight"] = average[f"blocks.{i}.{part}.weight"]
     return {name: t.float().numpy() for name, t in named.items()}
 
@@ -48,7 +49,8 @@ def write(out: Path, state: dict[str, Any], tokenizer: dict[str, Any]) -> None:
     w.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     vocabulary = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].__getitem__)
     tokens = vocabulary + [f"<|unused{i}|>" for i in range(config.vocabulary - len(vocabulary))]
-    kinds = [gguf.TokenType.CONTROL if t in SPECIALS else gguf.TokenType.NORMAL for t in vocabulary]
+    kind = dict.fromkeys(SPECIALS, gguf.TokenType.CONTROL) | dict.fromkeys(TAGS, gguf.TokenType.USER_DEFINED)
+    kinds = [kind.get(t, gguf.TokenType.NORMAL) for t in vocabulary]
     kinds += [gguf.TokenType.UNUSED] * (len(tokens) - len(vocabulary))
     merges = [m if isinstance(m, str) else " ".join(m) for m in tokenizer["model"]["merges"]]
     w.add_tokenizer_model("gpt2")

@@ -1,36 +1,62 @@
-"""Training samples: one request as the search words it, and the reply that the model should give."""
+"""Training samples: one request as the search words it, and the reply that the model should give.
+
+A *task* gives several samples of different skills, told in different ways: drawing a composition that is
+useful costs more than wording it.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import itertools
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
-from atlas.bench.world.kinds import Bounds
-from atlas.bench.world.pipeline import Pipeline, draw, held_out
-from atlas.bench.world.primitive import Step
+from atlas.bench.world.kinds import Bounds, Kind, random_value
+from atlas.bench.world.pipeline import Pipeline, draw
 from atlas.bench.world.program import Style, program
-from atlas.bench.world.steps import all_steps
-from atlas.bench.world.tasks import Task, draw_task
+from atlas.bench.world.tasks import Task, Telling, draw_task
+from atlas.llm.types import Message
+from atlas.problem import Problem
 from atlas.search import prompts
+from training import mutants, replies
 from training.wordings import reword
+
+_PERTURBATIONS = tomllib.loads((Path(prompts.__file__).parent / "perturbations.toml").read_text(encoding="utf-8"))
+ROLES = (
+    *_PERTURBATIONS["roles"],
+    "You are a helpful assistant.",
+    "You are an expert programmer.",
+    "You know Python well.",
+)
+INSTRUCTIONS = (
+    *_PERTURBATIONS["instructions"],
+    "Take your time.",
+    "Make sure that every step is there.",
+    "Check the code against the examples.",
+    "Keep it short.",
+)
+THINK, THOUGHT = "<think>\n", "</think>\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One prompt and its reply; ``skill`` names the request."""
+    """One prompt and its reply; ``skill`` names the request. ``given`` goes before the reply and is not learned."""
 
     skill: str
     prompt: str
     reply: str
+    given: str = ""
 
 
-LENGTHS = ((1, 0.10), (2, 0.32), (3, 0.33), (4, 0.25))
-SKILLS = (("draft", 0.60), ("expected", 0.16), ("repair", 0.20), ("inputs", 0.04))
-STYLES = ((Style.STEPS, 0.65), (Style.FRESH, 0.23), (Style.LOOPS, 0.12))
+LENGTHS = ((1, 0.06), (2, 0.18), (3, 0.26), (4, 0.24), (5, 0.16), (6, 0.10))
+SHORT = ((1, 0.25), (2, 0.33), (3, 0.24), (4, 0.12), (5, 0.04), (6, 0.02))
+"""For the first stage: what a phrase means is learned from few steps, how steps follow each other from many."""
+STYLES = ((Style.STEPS, 0.68), (Style.FRESH, 0.10), (Style.LOOPS, 0.06), (Style.OTHER, 0.08), (Style.INLINE, 0.08))
+A_TASK = 3
+"""Samples drawn from one composition."""
+EDGES = 0.3
 OTHER_NAMES = 0.5
 """Share of functions whose name is not one of the suite's few: the name has to be read from the signature."""
 VERBS = (
@@ -45,41 +71,193 @@ VARIABLES = "arr data items lst seq v val t string l elements entries input_list
 EXAMPLES = ((2, 0.62), (0, 0.24), (1, 0.06), (3, 0.08))
 
 
-def _pick(rng: Random, table: tuple[tuple[Any, float], ...]) -> Any:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a skill's sample is made from."""
+
+    task: Task
+    problem: Problem
+    examples: list[Any]
+    bounds: Bounds
+    rng: Random
+
+    @property
+    def style(self) -> Style:
+        return pick(self.rng, STYLES)
+
+    def values(self, low: int, high: int) -> list[Any]:
+        return distinct(self.task, self.rng, self.rng.randint(low, high), self.bounds)
+
+
+def pick(rng: Random, table: tuple[tuple[Any, float], ...]) -> Any:
     values, weights = zip(*table, strict=True)
     return rng.choices(values, weights)[0]
 
 
-def sample(rng: Random) -> Sample:
-    """One training sample, never of a held-out composition."""
-    pipeline = draw(rng, _pick(rng, LENGTHS), want_held_out=False)
+def samples(rng: Random, lengths: tuple[tuple[int, float], ...] = LENGTHS) -> Iterator[Sample]:
+    """Training samples without end, never of a held-out composition."""
+    while True:
+        pipeline = draw(rng, pick(rng, lengths), want_held_out=False, edges=EDGES)
+        for _ in range(A_TASK):
+            made = sample(setting(pipeline, rng))
+            if made is not None:
+                yield made
+
+
+def setting(pipeline: Pipeline, rng: Random) -> Setting:
+    """The pipeline as a problem, told in some way."""
     function = rng.random() < 0.6
     name = _name(rng) if function and rng.random() < OTHER_NAMES else ""
     variable = rng.choice(VARIABLES) if function and rng.random() < OTHER_NAMES / 2 else ""
-    task = draw_task(pipeline, rng, function=function, name=name, variable=variable)
-    skill = _pick(rng, SKILLS)
+    telling = Telling.drawn(rng, pipeline)
+    task = draw_task(pipeline, rng, function=function, name=name, variable=variable, telling=telling)
     bounds = Bounds(items=(0 if task.function else 1, 6))
-    examples = _distinct(task, rng, _pick(rng, EXAMPLES), bounds)
-    problem = task.problem("", examples, {})
-    if skill == "draft":
-        messages = prompts.draft(problem)
-        reply = _fence(program(task, _pick(rng, STYLES)))
-    elif skill == "expected":
-        values = _distinct(task, rng, rng.randint(2, 4), bounds)
-        messages = prompts.expected_outputs(problem, [task.as_input(v) for v in values])
-        reply = _expected(task, values)
-    elif skill == "inputs":
-        values = _distinct(task, rng, rng.randint(3, 6), bounds)
-        messages = prompts.propose_inputs(problem, len(values))
-        reply = _inputs(task, values)
+    examples = distinct(task, rng, pick(rng, EXAMPLES), bounds)
+    return Setting(task, task.problem("", examples, {}), examples, bounds, rng)
+
+
+def sample(s: Setting) -> Sample | None:
+    """One sample of a random skill; None where the skill does not fit."""
+    skill = pick(s.rng, tuple((name, share) for name, (share, _) in SKILLS.items()))
+    made = SKILLS[skill][1](s)
+    if made is None:
+        return None
+    messages, reply, *given = made
+    return Sample(skill, reword(messages[0].content, s.rng), reply, *given)
+
+
+Made = tuple[tuple[Message, ...], str] | tuple[tuple[Message, ...], str, str] | None
+
+
+def _draft(s: Setting) -> Made:
+    rng = s.rng
+    role = rng.choice(ROLES) if rng.random() < 0.08 else ""
+    instruction = rng.choice(INSTRUCTIONS) if rng.random() < 0.08 else ""
+    return prompts.draft(s.problem, role=role, instruction=instruction), replies.code(s.task, s.style)
+
+
+def _thought(s: Setting) -> Made:
+    wrong = mutants.mutant(s.task.pipeline, s.rng) if s.rng.random() < 0.2 else None
+    given, thought = replies.thought(s.task, s.rng, wrong, s.examples)
+    return prompts.draft(s.problem), f"{thought}{THOUGHT}{replies.code(s.task, Style.STEPS)}", f"{THINK}{given}"
+
+
+def _from_plan(s: Setting) -> Made:
+    lines = replies.plan_lines(s.task.pipeline, None if s.rng.random() < 0.8 else s.rng)
+    if s.rng.random() < 0.12 and (wrong := mutants.mutant(s.task.pipeline, s.rng)) is not None:
+        lines = replies.plan_lines(wrong.pipeline)
+    return prompts.draft(s.problem, plan=replies.numbered(lines)), replies.code(s.task, Style.STEPS)
+
+
+def _from_hint(s: Setting) -> Made:
+    pipeline = s.task.pipeline
+    if s.rng.random() < 0.5:
+        hint = replies.restated(s.task, s.rng)
     else:
-        style = _pick(rng, STYLES)
-        wrong = _wrong(task, rng, examples, bounds, style)
-        if wrong is None:
-            return sample(rng)
-        messages = prompts.repair(problem, wrong[0], wrong[1])
-        reply = _fence(program(task, style))
-    return Sample(skill, reword(messages[0].content, rng), reply)
+        hint = replies.bulleted(replies.plan_lines(pipeline, s.rng))
+    return prompts.draft(s.problem, hint=hint), replies.code(s.task, Style.STEPS)
+
+
+def _plan(s: Setting) -> Made:
+    pipeline = s.task.pipeline
+    told = replies.observation_lines(pipeline, s.rng)[: s.rng.randint(0, 2)]
+    if told and s.rng.random() < 0.2 and (wrong := mutants.mutant(pipeline, s.rng)) is not None:
+        told = replies.observation_lines(wrong.pipeline, s.rng)[: len(told)]
+    return prompts.plan(s.problem, told), replies.numbered(replies.plan_lines(pipeline))
+
+
+def _observations(s: Setting) -> Made:
+    lines = replies.observation_lines(s.task.pipeline, s.rng)
+    return prompts.observations(s.problem), replies.bulleted(lines)
+
+
+def _restate(s: Setting) -> Made:
+    return prompts.restate(s.problem), replies.restated(s.task, s.rng)
+
+
+def _parts(s: Setting) -> Made:
+    return prompts.parts(s.problem), replies.bulleted(replies.plan_lines(s.task.pipeline, s.rng))
+
+
+def _expected(s: Setting) -> Made:
+    values = s.values(1, 2)
+    return prompts.expected_outputs(s.problem, [s.task.as_input(v) for v in values]), replies.expected(s.task, values)
+
+
+def _copy(s: Setting) -> Made:
+    """No request of the search: it teaches to copy exactly, which traces and repairs are made of."""
+    kinds = (Kind.INT, Kind.INTS, Kind.TEXT, Kind.WORDS)
+    values = [random_value(s.rng.choice(kinds), s.rng, s.bounds) for _ in range(s.rng.randint(2, 7))]
+    lines = "\n".join(f"{s.task.function or '-'}({value!r})" for value in values)
+    return (Message("user", f"{s.rng.choice(('Copy', 'Repeat', 'Write again'))} these lines.\n{lines}"),), lines
+
+
+def _inputs(s: Setting) -> Made:
+    values = s.values(3, 6)
+    return prompts.propose_inputs(s.problem, len(values)), replies.inputs(s.task, values)
+
+
+def _distinguish(s: Setting) -> Made:
+    wrong = mutants.wrong_program(s.task, s.rng, [], s.bounds, Style.STEPS)
+    if wrong is None:
+        return None
+    telling = [v for v in s.values(20, 20) if mutants.failing(wrong[0], s.task, [v], s.rng, s.bounds)]
+    if not telling:
+        return None
+    codes = [program(s.task, Style.STEPS), wrong[0]]
+    s.rng.shuffle(codes)
+    messages = prompts.distinguish(s.problem, codes[0], codes[1], len(telling[:4]))
+    return messages, replies.inputs(s.task, telling[:4])
+
+
+def _analyse(s: Setting) -> Made:
+    wrong = mutants.wrong_program(s.task, s.rng, s.examples, s.bounds, s.style)
+    if wrong is None:
+        return None
+    view = s.rng.choice(prompts.VIEWS)
+    messages = prompts.analyse(s.problem, wrong[0], wrong[1], view)
+    return messages, replies.analysis(s.task, wrong[2], view, wrong[1])
+
+
+def _repair(s: Setting) -> Made:
+    style = s.style
+    wrong = mutants.wrong_program(s.task, s.rng, s.examples, s.bounds, style)
+    if wrong is None:
+        return None
+    views = s.rng.sample(prompts.VIEWS, s.rng.choice((0, 0, 1, 2, 3)))
+    said = [replies.analysis(s.task, wrong[2], view, wrong[1]) for view in views]
+    if said and s.rng.random() < 0.25 and (other := mutants.mutant(s.task.pipeline, s.rng)) is not None:
+        said[0] = other.fault  # analyses are not always right
+    return prompts.repair(s.problem, wrong[0], [wrong[1]], said), replies.code(s.task, style)
+
+
+def _refine(s: Setting) -> Made:
+    style = s.style
+    attempts: list[prompts.Attempt] = []
+    for _ in range(2):
+        wrong = mutants.wrong_program(s.task, s.rng, s.examples, s.bounds, style)
+        if wrong is not None:
+            attempts.append(prompts.Attempt(wrong[0], wrong[1], wrong[2].fault if s.rng.random() < 0.7 else ""))
+    return (prompts.refine(s.problem, attempts), replies.code(s.task, style)) if attempts else None
+
+
+SKILLS: Mapping[str, tuple[float, Callable[[Setting], Made]]] = {
+    "draft": (0.38, _draft),
+    "copy": (0.06, _copy),
+    "thought": (0.14, _thought),
+    "from plan": (0.06, _from_plan),
+    "from hint": (0.03, _from_hint),
+    "plan": (0.07, _plan),
+    "observations": (0.02, _observations),
+    "restate": (0.02, _restate),
+    "parts": (0.02, _parts),
+    "expected": (0.10, _expected),
+    "inputs": (0.01, _inputs),
+    "distinguish": (0.01, _distinguish),
+    "analyse": (0.03, _analyse),
+    "repair": (0.08, _repair),
+    "refine": (0.01, _refine),
+}
 
 
 def _name(rng: Random) -> str:
@@ -91,104 +269,13 @@ def _name(rng: Random) -> str:
     return f"{rng.choice(VERBS)}_{rng.choice(NOUNS)}_{rng.choice(NOUNS)}"
 
 
-def _distinct(task: Task, rng: Random, count: int, bounds: Bounds) -> list[Any]:
+def distinct(task: Task, rng: Random, count: int, bounds: Bounds) -> list[Any]:
+    """Different inputs, up to ``count``."""
     values: list[Any] = []
     for _ in range(20 * count):
+        if len(values) == count:
+            break
         value = task.random_input(rng, bounds)
         if value not in values:
             values.append(value)
-        if len(values) == count:
-            break
     return values
-
-
-def _fence(code: str, language: str = "python") -> str:
-    return f"```{language}\n{code.rstrip()}\n```"
-
-
-def _trace(task: Task, value: Any) -> str:
-    values = task.pipeline.trace(value)
-    assert values is not None
-    return " -> ".join(repr(v) for v in values)
-
-
-def _expected(task: Task, values: list[Any]) -> str:
-    """Every expectation is worked out step by step before it is stated."""
-    if task.function is None:
-        return "\n".join(
-            f"{_trace(task, v)}\n{_fence(task.as_output(task.pipeline.output(v)), 'text')}" for v in values
-        )
-    lines = [f"# {_trace(task, v)}\nassert {task.function}({v!r}) == {task.pipeline.output(v)!r}" for v in values]
-    return _fence("\n".join(lines))
-
-
-def _inputs(task: Task, values: list[Any]) -> str:
-    if task.function is None:
-        return "\n".join(_fence(prompts.call_text("", task.as_input(v)), "text") for v in values)
-    return _fence("\n".join(prompts.call_text(task.function, task.as_input(v)) for v in values))
-
-
-def _wrong(
-    task: Task, rng: Random, examples: list[Any], bounds: Bounds, style: Style
-) -> tuple[str, list[prompts.Failure]] | None:
-    """A nearby wrong program and inputs on which it fails, or None when no input tells them apart."""
-    mutant = _mutant(task.pipeline, rng)
-    if mutant is None:
-        return None
-    code = program(task, style, mutant)
-    failures: list[prompts.Failure] = []
-    for value in examples + [task.random_input(rng, bounds) for _ in range(8)]:
-        want, got = task.as_output(task.pipeline.output(value)), run(code, task, value)
-        if got != (repr(want) if task.function else want):
-            expected = repr(want) if task.function else want
-            failures.append(prompts.Failure(task.as_input(value), got, expected))
-        if len(failures) == 1:
-            return code, failures
-    return None
-
-
-def run(code: str, task: Task, value: Any) -> str:
-    """What one of our own programs returns or prints, as the repair prompt shows it. Never for model output."""
-    try:
-        if task.function is not None:
-            scope: dict[str, Any] = {}
-            exec(code, scope)
-            return repr(scope[task.function](value))
-        lines = iter(task.as_input(value).text.split("\n"))
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(code, {"input": lambda: next(lines)})
-        return out.getvalue()
-    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-        return f"{type(error).__name__}: {error}"
-
-
-def _mutant(pipeline: Pipeline, rng: Random) -> Pipeline | None:
-    """The pipeline with one thing wrong: a step exchanged, lost, added or swapped, or another parameter."""
-    steps, at = list(pipeline.steps), rng.randrange(len(pipeline.steps))
-    step, way = steps[at], rng.random()
-    same = [
-        p
-        for p in all_steps().values()
-        if p.source is step.primitive.source and p.target is step.primitive.target and p is not step.primitive
-    ]
-    if not same:  # the only step between its types
-        return None
-    if way < 0.55:
-        choice = rng.choice(same)
-        steps[at] = Step(choice, choice.draw(rng))
-    elif way < 0.72 and step.params:
-        steps[at] = Step(step.primitive, step.primitive.draw(rng))
-    elif way < 0.86 and len(steps) > 1 and step.primitive.source is step.primitive.target:
-        del steps[at]
-    elif way < 0.93 and at + 1 < len(steps):
-        steps[at], steps[at + 1] = steps[at + 1], steps[at]
-    else:
-        choices = [p for p in all_steps().values() if p.source is p.target is step.primitive.source]
-        extra = rng.choice(choices or same)
-        steps.insert(at, Step(extra, extra.draw(rng)))
-    kinds_fit = all(a.primitive.target is b.primitive.source for a, b in itertools.pairwise(steps))
-    mutant = Pipeline(tuple(steps))
-    fits = kinds_fit and mutant.source is pipeline.source and mutant.target is pipeline.target
-    # Not even a wrong program in a prompt may be of a held-out composition.
-    return mutant if fits and not held_out(mutant.names) else None

@@ -9,34 +9,36 @@ that way cannot join them at inference either.
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from training.samples import sample
+from training.samples import Sample, samples
 
 SPECIALS: Final = ("<|end|>", "<|user|>", "<|assistant|>")
-VOCABULARY: Final = 1536
+TAGS: Final = ("<think>", "</think>")
+"""Plain text that is one token each."""
+VOCABULARY: Final = 2048
 CHAT_TEMPLATE: Final = (
     "{% for m in messages %}"
     "{{ '<|assistant|>' if m['role'] == 'assistant' else '<|user|>' }}{{ m['content'] }}<|end|>"
-    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% if enable_thinking %}<think>\n{% endif %}{% endif %}"
 )
 
 
-def train_tokenizer(seed: int, samples: int) -> Tokenizer:
-    """Learn the merges from ``samples`` generated samples."""
-    rng = Random(f"tokenizer-{seed}")
-    drawn = (sample(rng) for _ in range(samples))
+def train_tokenizer(seed: int, count: int) -> Tokenizer:
+    """Learn the merges from ``count`` generated samples."""
+    drawn = islice(samples(Random(f"tokenizer-{seed}")), count)
     texts = (text for s in drawn for text in (s.prompt, s.reply))
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level()])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=list(SPECIALS),
+        special_tokens=[*SPECIALS, *TAGS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -50,11 +52,15 @@ def byte_level() -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
 
 
-def encode_chat(tokenizer: Tokenizer, prompt: str, reply: str) -> tuple[list[int], int]:
-    """Token ids of one exchange, and how many of them are the prompt (which carries no loss)."""
+def encode_chat(tokenizer: Tokenizer, sample: Sample) -> tuple[list[int], int]:
+    """Token ids of one exchange, and how many of them carry no loss: the prompt and what the reply is given."""
     end, user, assistant = range(len(SPECIALS))
-    head = [user, *tokenizer.encode(prompt, add_special_tokens=False).ids, end, assistant]
-    return [*head, *tokenizer.encode(reply, add_special_tokens=False).ids, end], len(head)
+
+    def ids(text: str) -> list[int]:
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    head = [user, *ids(sample.prompt), end, assistant, *ids(sample.given)]
+    return [*head, *ids(sample.reply), end], len(head)
 
 
 def main() -> None:

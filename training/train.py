@@ -35,19 +35,23 @@ class Batches:
         rng = np.random.default_rng((self.seed, number))
         noisy = self.lengths + rng.uniform(0, 24, len(self.lengths))
         order = np.argsort(noisy)
-        batches, batch, longest = [], [], 0
-        for index in order:
-            longest = max(longest, self.lengths[index])
-            if batch and longest * (len(batch) + 1) > self.tokens:
-                batches.append(np.array(batch))
-                batch, longest = [], self.lengths[index]
-            batch.append(index)
-        batches.append(np.array(batch))
+        batches, at = [], 0
+        while at < len(order):
+            # Few shapes: every new one costs the matrix library a compilation, and memory that it keeps.
+            rows = max(1, self.tokens // self._width(self.lengths[order[at]]))
+            batch = order[at : at + rows]
+            rows = max(1, self.tokens // self._width(self.lengths[batch].max()))
+            batches.append(batch[:rows])
+            at += rows
         return [batches[i] for i in rng.permutation(len(batches))]
+
+    @staticmethod
+    def _width(longest: int) -> int:
+        return -(-int(longest) // 32) * 32
 
     def tensors(self, batch: np.ndarray) -> tuple[Tensor, Tensor]:
         """Ids and loss mask, both (batch, time)."""
-        width = int(self.lengths[batch].max())
+        width = self._width(self.lengths[batch].max())
         ids = np.zeros((len(batch), width), dtype=np.int64)
         mask = np.zeros((len(batch), width), dtype=bool)
         for row, index in enumerate(batch):
@@ -78,17 +82,19 @@ class Trainer:
         self.base = [g["lr"] for o in self.optimizers for g in o.param_groups]
         self.batches = Batches(args.data, args.batch_tokens, args.seed)
         self.plan = [(e, b) for e in range(args.epochs) for b in self.batches.epoch(e)]
-        self.steps = len(self.plan) if args.steps is None else min(args.steps, len(self.plan))
+        self.steps = len(self.plan) if args.steps is None else args.steps
         self.step, self.trained, self.seconds = 0, 0, 0.0
 
     def rate(self) -> float:
         """Learning-rate factor at this step."""
-        warm, decay = 100, int(0.3 * self.steps)
-        return min(1.0, (self.step + 1) / warm, max(0.02, (self.steps - self.step) / decay))
+        rate = min(1.0, (self.step + 1) / 100)
+        if self.args.flat:
+            return rate
+        return min(rate, max(0.02, (self.steps - self.step) / (0.3 * self.steps)))
 
     def advance(self) -> float:
         """One optimizer step; returns the loss."""
-        ids, mask = self.batches.tensors(self.plan[self.step][1])
+        ids, mask = self.batches.tensors(self.plan[self.step % len(self.plan)][1])
         ids, mask = ids.to(self.device), mask.to(self.device)
         with torch.autocast(self.device, dtype=torch.bfloat16):
             loss = self.model.loss(ids, mask)
@@ -169,11 +175,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("training/out/data.npz"))
     parser.add_argument("--out", type=Path, default=Path("training/out/model.pt"))
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=None, help="stop early (the schedule shrinks with it)")
+    parser.add_argument("--steps", type=int, help="where to stop, the schedule with it; by default at the data's end")
+    parser.add_argument("--flat", action="store_true", help="no decay of the learning rate: another stage follows")
     parser.add_argument("--batch-tokens", type=int, default=6144)
     parser.add_argument("--width", type=int, default=192)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--heads", type=int, default=3)
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--heads", type=int, default=6)
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--muon-lr", type=float, default=6e-3)
     parser.add_argument("--adam-lr", type=float, default=3e-3)

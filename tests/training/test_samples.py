@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from training.samples import sample
+from training.mutants import mutant, run, wrong_program
+from training.samples import SKILLS, Setting, samples, setting
 from training.wordings import WORDINGS, reword
 
 from atlas.bench.world import pipeline as pipelines
+from atlas.bench.world.program import Style
+from atlas.llm.parse import extract_asserts, extract_list, extract_program
+from atlas.problem import Call
 from atlas.search import prompts
-from training import samples
+from training import samples as making
 
 TEMPLATES = Path(prompts.__file__).parent
+
+
+def settings(seed: int, count: int, *, low: int = 2, high: int = 5) -> list[Setting]:
+    rng = Random(seed)
+    drawn = (pipelines.draw(rng, rng.randint(low, high), want_held_out=False, edges=0.5) for _ in range(count))
+    return [setting(p, rng) for p in drawn]
 
 
 def test_no_training_sample_is_of_a_held_out_composition(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,39 +38,66 @@ def test_no_training_sample_is_of_a_held_out_composition(monkeypatch: pytest.Mon
         drawn.append(real(*args, **kwargs))
         return drawn[-1]
 
-    monkeypatch.setattr(samples, "draw", spy)
-    rng = Random(5)
-    skills = Counter(sample(rng).skill for _ in range(400))
-    assert set(skills) == {"draft", "expected", "repair", "inputs"}
-    assert len(drawn) >= 400
+    monkeypatch.setattr(making, "draw", spy)
+    skills = Counter(s.skill for s in islice(samples(Random(5)), 900))
+    assert set(skills) == set(SKILLS)
+    assert len(drawn) >= 250
     assert not any(pipelines.held_out(p.names) for p in drawn)
 
 
-def test_no_wrong_program_in_a_repair_prompt_is_of_a_held_out_composition() -> None:
+def test_no_wrong_program_in_a_prompt_is_of_a_held_out_composition() -> None:
     rng, mutants = Random(6), 0
     while mutants < 200:
-        mutant = samples._mutant(pipelines.draw(rng, rng.randint(2, 4), want_held_out=False), rng)
-        if mutant is not None:
+        found = mutant(pipelines.draw(rng, rng.randint(2, 4), want_held_out=False), rng)
+        if found is not None:
             mutants += 1
-            assert not pipelines.held_out(mutant.names)
+            assert not pipelines.held_out(found.pipeline.names)
 
 
-def test_replies_to_expected_outputs_are_true() -> None:
-    rng, checked = Random(8), 0
-    while checked < 40:
-        made = sample(rng)
-        if made.skill != "expected" or "assert" not in made.reply:
+def test_what_is_shown_as_failing_fails_and_the_reply_does_not() -> None:
+    checked = 0
+    for s in settings(7, 60):
+        wrong = wrong_program(s.task, s.rng, s.examples, s.bounds, Style.STEPS)
+        if wrong is None or not isinstance(wrong[1].input, Call):
             continue
         checked += 1
-        for line in made.reply.split("\n"):
-            if line.startswith("# "):
-                last = line.split(" -> ")[-1]
-            elif line.startswith("assert"):
-                assert line.endswith(f"== {last}")
+        code, failure, _ = wrong
+        (value,) = failure.input.args
+        assert failure.got != failure.expected
+        assert run(code, s.task, value) == failure.got
+        made = SKILLS["repair"][1](s)
+        reply = made and extract_program(made[1], s.task.function)
+        assert not reply or run(reply, s.task, value) == failure.expected
+    assert checked > 15
+
+
+def test_replies_to_expected_outputs_are_true_and_follow_their_working() -> None:
+    checked = 0
+    for s in settings(8, 60):
+        made = SKILLS["expected"][1](s)
+        if s.task.function is None or made is None:
+            continue
+        for call, value in extract_asserts(made[1], s.task.function):
+            checked += 1
+            assert value == s.task.pipeline.output(*call.args)
+        for line, after in zip(made[1].split("\n"), made[1].split("\n")[1:], strict=False):
+            if after.startswith("assert") and ": " in line:
+                assert after.endswith(f"== {line.rpartition(': ')[2]}")
+    assert checked > 40
+
+
+def test_a_thought_ends_in_the_plan_of_the_program_that_follows() -> None:
+    for s in settings(9, 40):
+        _, reply, given = SKILLS["thought"][1](s)
+        thought, _, program = reply.partition("</think>\n")
+        assert given.startswith("<think>\n")
+        assert extract_program(program, s.task.function) is not None
+        if not given.removeprefix("<think>\n") and "Example:" not in thought:
+            assert len(extract_list(thought)) == len(s.task.pipeline.steps) + (s.task.pipeline.edge is not None)
 
 
 def test_the_same_seed_makes_the_same_samples() -> None:
-    assert [sample(Random(3)) for _ in range(5)] == [sample(Random(3)) for _ in range(5)]
+    assert list(islice(samples(Random(3)), 9)) == list(islice(samples(Random(3)), 9))
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*.j2")), ids=lambda p: p.stem)

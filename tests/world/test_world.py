@@ -18,7 +18,7 @@ from atlas.bench.world.pipeline import Pipeline, draw, held_out
 from atlas.bench.world.primitive import Step
 from atlas.bench.world.program import Style, program
 from atlas.bench.world.steps import all_steps
-from atlas.bench.world.tasks import Task, draw_task
+from atlas.bench.world.tasks import Task, Telling, draw_task
 from atlas.problem import Call, FunctionProblem, Stdin
 
 
@@ -40,7 +40,12 @@ def run_own_program(code: str, task: Task, value: Any) -> Any:
 def test_every_style_of_program_computes_what_the_pipeline_does(style: Style, function: bool) -> None:
     rng = Random(f"{style}{function}")
     for _ in range(60):
-        task = draw_task(draw(rng, rng.randint(1, 4)), rng, function=function)
+        task = draw_task(
+            (pipeline := draw(rng, rng.randint(1, 6), edges=0.5)),
+            rng,
+            function=function,
+            telling=Telling.drawn(rng, pipeline),
+        )
         code = program(task, style)
         for _ in range(3):
             value = task.random_input(rng)

@@ -9,13 +9,16 @@ from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
+from atlas.bench.world.edge import Edge, draw_edge
 from atlas.bench.world.kinds import Bounds, Kind, in_bounds, random_value
 from atlas.bench.world.primitive import Primitive, Step
-from atlas.bench.world.steps import all_steps
+from atlas.bench.world.steps import all_steps, rare
 
 HELD_OUT_SHARE: Final = 5
 """One in this many compositions is held out."""
 
+RARE_SHARE: Final = 0.4
+"""How often a rare step is drawn, compared with another."""
 _PROBES: Final = 14
 
 
@@ -24,6 +27,7 @@ class Pipeline:
     """A composition with its parameters: what one problem asks for."""
 
     steps: tuple[Step, ...]
+    edge: Edge | None = None
 
     @property
     def source(self) -> Kind:
@@ -41,7 +45,7 @@ class Pipeline:
         return tuple(s.primitive.name for s in self.steps)
 
     def trace(self, value: Any) -> list[Any] | None:
-        """The values from input to output, or None when one of them leaves the world's bounds."""
+        """The values from the input to the last step's, or None when one of them leaves the world's bounds."""
         values = [value]
         for step in self.steps:
             value = compiled(step.primitive.name, tuple(sorted(step.params.items())))(value)
@@ -59,7 +63,7 @@ class Pipeline:
         values = self.trace(value)
         if values is None:
             raise ValueError("the input leaves the world's bounds")
-        return values[-1]
+        return values[-1] if self.edge is None else self.edge.result(value, values[-1])
 
 
 def held_out(names: Sequence[str]) -> bool:
@@ -78,11 +82,12 @@ def compiled(name: str, params: tuple[tuple[str, Any], ...]) -> Callable[[Any], 
     return scope["run"]
 
 
-def draw(rng: Random, length: int, *, want_held_out: bool | None = None) -> Pipeline:
+def draw(rng: Random, length: int, *, want_held_out: bool | None = None, edges: float = 0.0) -> Pipeline:
     """One useful pipeline of ``length`` steps: every step matters to the output and outputs vary.
 
-    Each draw is anchored at a primitive chosen uniformly, so that rare types do not make rare steps.
-    ``want_held_out`` restricts the draw to one side of the split.
+    Each draw is anchored at a primitive chosen uniformly (but for the rare ones), so that rare types do not make
+    rare steps. ``want_held_out`` restricts the draw to one side of the split. ``edges`` is the chance of an
+    edge-case clause, where one fits.
     """
     steps = list(all_steps().values())
     while True:
@@ -90,21 +95,30 @@ def draw(rng: Random, length: int, *, want_held_out: bool | None = None) -> Pipe
         if chain is None or (want_held_out is not None and held_out([p.name for p in chain]) != want_held_out):
             continue
         pipeline = Pipeline(tuple(Step(p, p.draw(rng)) for p in chain))
-        if _useful(pipeline, rng):
-            return pipeline
+        traces = _useful(pipeline, rng)
+        if traces:
+            edge = draw_edge(pipeline.source, pipeline.target, traces, rng) if rng.random() < edges else None
+            return Pipeline(pipeline.steps, edge)
 
 
 def _chain(rng: Random, length: int, steps: Sequence[Primitive]) -> list[Primitive] | None:
-    chain = [rng.choice(steps)]
+    chain = [_pick(rng, steps)]
     at = rng.randrange(length)
     for _ in range(at):
-        chain.insert(0, rng.choice([p for p in steps if p.target is chain[0].source]))
+        chain.insert(0, _pick(rng, [p for p in steps if p.target is chain[0].source]))
     for _ in range(length - at - 1):
         following = [p for p in steps if p.source is chain[-1].target]
         if not following:  # a truth value ends every pipeline
             return None
-        chain.append(rng.choice(following))
+        chain.append(_pick(rng, following))
     return None if len(set(chain_names(chain))) < len(chain) else chain
+
+
+def _pick(rng: Random, steps: Sequence[Primitive]) -> Primitive:
+    while True:
+        step = rng.choice(steps)
+        if step.name not in rare.NAMES or rng.random() < RARE_SHARE or all(s.name in rare.NAMES for s in steps):
+            return step
 
 
 def chain_names(chain: Sequence[Primitive]) -> list[str]:
@@ -112,18 +126,19 @@ def chain_names(chain: Sequence[Primitive]) -> list[str]:
     return [p.name for p in chain]
 
 
-def _useful(pipeline: Pipeline, rng: Random) -> bool:
+def _useful(pipeline: Pipeline, rng: Random) -> list[list[Any]]:
+    """Traces of random inputs that show every step to matter; empty if they don't."""
     inputs = [random_value(pipeline.source, rng, Bounds(items=(1, 8))) for _ in range(_PROBES)]
     traces = [t for t in (pipeline.trace(v) for v in inputs) if t is not None]
     if len(traces) < _PROBES - 4:
-        return False
+        return []
     outputs = [repr(t[-1]) for t in traces]
     if pipeline.target is Kind.BOOL:
         if min(outputs.count("True"), outputs.count("False")) < 3:
-            return False
+            return []
     elif len(set(outputs)) < 5 or max(outputs.count(o) for o in outputs) > len(outputs) // 2:
-        return False
-    return all(_matters(pipeline, i, traces) for i in range(len(pipeline.steps)))
+        return []
+    return traces if all(_matters(pipeline, i, traces) for i in range(len(pipeline.steps))) else []
 
 
 def _matters(pipeline: Pipeline, index: int, traces: Sequence[list[Any]]) -> bool:

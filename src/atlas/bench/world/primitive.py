@@ -10,6 +10,7 @@ from string import Template
 from typing import Any, Final
 
 from atlas.bench.world.kinds import Kind
+from atlas.bench.world.others import OTHERS
 
 Choice = tuple[int, int] | str
 """A parameter's values: an inclusive range of integers, or the name of a set in ``CHOICES``."""
@@ -83,9 +84,16 @@ class Step:
             inner = f"{item} for {item} in {value} if {self.core()}"
         return f'"".join({inner})' if p.target is Kind.TEXT else f"[{inner}]"
 
-    def lines(self, value: str, result: str, *, loop: bool = False) -> list[str]:
-        """The step as statements that set ``result``; ``loop`` spells map and filter over lists out."""
+    def lines(self, value: str, result: str, *, loop: bool = False, other: bool = False) -> list[str]:
+        """The step as statements that set ``result``.
+
+        ``loop`` spells map and filter over lists out; ``other`` takes the step's second algorithm, if it has one.
+        """
         p, item = self.primitive, ITEM.get(self.primitive.source, "x")
+        if other and p.name in OTHERS:
+            shown = {k: repr(v) for k, v in self.params.items()}
+            code = Template(OTHERS[p.name]).substitute(shown, v=value, o="out")
+            return [*code.split("\n"), f"{result} = out"]
         if p.form is Form.BLOCK:
             return [*self.core(v=value, o="out").split("\n"), f"{result} = out"]
         if loop and p.form in (Form.MAP, Form.FILTER) and p.target is not Kind.TEXT:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, cast
 
+from atlas.bench.world import wording
+from atlas.bench.world.edge import Case
 from atlas.bench.world.kinds import Bounds, Kind, random_value
 from atlas.bench.world.pipeline import Pipeline
 from atlas.problem import Call, Example, FunctionProblem, Input, Parameter, Problem, Signature, Stdin, StdinProblem
@@ -17,6 +19,9 @@ NAMES: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.INTS: ("nums", "xs", "values", "numbers"),
     Kind.WORDS: ("words", "ws", "names"),
 }
+TANGLED: Final = 0.4
+"""Share of problems whose steps are not told in the order in which they are done."""
+DISTRACTED: Final = 0.3
 FUNCTIONS: Final = ("solve", "compute", "process", "transform", "answer", "result", "run", "calculate")
 _NOUNS: Final[Mapping[Kind, str]] = {
     Kind.INT: "an integer",
@@ -118,13 +123,34 @@ def _spaced(value: Any) -> str:
     return " ".join(str(v) for v in items)
 
 
-def draw_task(pipeline: Pipeline, rng: Random, *, function: bool, name: str = "", variable: str = "") -> Task:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a task is told: its steps out of order, with matter beside the point."""
+
+    tangled: bool = False
+    distracted: bool = False
+
+    @classmethod
+    def drawn(cls, rng: Random, pipeline: Pipeline) -> Telling:
+        """A random one that fits the pipeline."""
+        return cls(len(pipeline.steps) > 1 and rng.random() < TANGLED, rng.random() < DISTRACTED)
+
+
+def draw_task(
+    pipeline: Pipeline,
+    rng: Random,
+    *,
+    function: bool,
+    name: str = "",
+    variable: str = "",
+    telling: Telling = Telling(),
+) -> Task:
     """Word a pipeline as a function or stdin task; ``name`` and ``variable`` are drawn unless they are given."""
+    if not function and pipeline.edge is not None and pipeline.edge.case is Case.EMPTY:
+        pipeline = Pipeline(pipeline.steps)
     variable = variable or rng.choice(NAMES[pipeline.source])
     counted = not function and pipeline.source in _COUNTED and rng.random() < 0.4
-    phrases = [s.phrase(rng) for s in pipeline.steps]
-    head = f"{_NOUNS[pipeline.source]} {variable}" if function else _NOUNS[pipeline.source]
-    text = _sentences(head, phrases, rng)
+    text = tell(pipeline, rng, variable=variable if function else "", telling=telling)
     if function:
         text += rng.choice((" Return the result.", " Return what you get.", " The function returns the result."))
         return Task(pipeline, text, variable, name or rng.choice(FUNCTIONS))
@@ -133,14 +159,11 @@ def draw_task(pipeline: Pipeline, rng: Random, *, function: bool, name: str = ""
     return Task(pipeline, text, variable, None, counted)
 
 
-def _sentences(head: str, phrases: list[str], rng: Random) -> str:
-    capital = [p[0].upper() + p[1:] for p in phrases]
-    style = rng.randrange(4)
-    if style == 0:
-        return f"Given {head}, {', then '.join(phrases)}."
-    if style == 1:
-        return f"You get {head}. " + " Then ".join(f"{p}." for p in [capital[0], *phrases[1:]])
-    if style == 2:
-        order = ["First", *["then"] * (len(phrases) - 2), "finally"][: len(phrases)]
-        return f"Start from {head}. " + "; ".join(f"{o} {p}" for o, p in zip(order, phrases, strict=True)) + "."
-    return f"Take {head} and do these steps:\n" + "\n".join(f"{i}. {p}." for i, p in enumerate(capital, 1))
+def tell(pipeline: Pipeline, rng: Random, *, variable: str = "", telling: Telling = Telling()) -> str:
+    """The steps and the edge-case clause as sentences, without input and output formats."""
+    phrases = [s.phrase(rng) for s in pipeline.steps]
+    head = f"{_NOUNS[pipeline.source]} {variable}".strip()
+    text = (wording.tangled if telling.tangled else wording.plain)(head, phrases, rng)
+    if pipeline.edge is not None:
+        text += f" {pipeline.edge.clause(rng)}"
+    return wording.distracted(text, rng) if telling.distracted else text

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import cache
 
 from atlas.bench.world.primitive import Primitive
-from atlas.bench.world.steps import ints, number, text, words
+from atlas.bench.world.steps import ints, number, rare, text, words
 
 
 @cache
 def all_steps() -> Mapping[str, Primitive]:
     """Every primitive by its name, in a fixed order."""
-    table = (*number.STEPS, *ints.STEPS, *text.STEPS, *words.STEPS)
+    table = (*number.STEPS, *ints.STEPS, *text.STEPS, *words.STEPS, *rare.STEPS)
     named = {p.name: p for p in table}
     if len(named) != len(table):
         raise ValueError("two primitives share a name")
