@@ -17,7 +17,6 @@ import torch
 from training.model import Config
 from training.tokenizer import CHAT_TEMPLATE, SPECIALS, TAGS
 
-
 PARTS = "attn_norm attn_q attn_k attn_v attn_output ffn_norm ffn_gate ffn_up ffn_down".split()
 
 

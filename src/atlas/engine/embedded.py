@@ -38,9 +38,10 @@ def engine_version() -> str:
 
 def flags(settings: Settings) -> dict[str, object]:
     """What decides speed and memory, for a run's manifest."""
-    return {
+    found: dict[str, object] = {
         "n_parallel": settings.slots,
         "n_ctx": settings.slots * settings.context,
         "n_threads": settings.threads,
         "cache_ram_mib": _CACHE_MIB,
-    } | ({"draft_n_max": settings.drafted} if settings.draft else {})
+    }
+    return found if settings.draft is None else found | {"draft_n_max": settings.drafted}
