@@ -182,7 +182,7 @@ def test_names_that_nothing_has(atlas: Atlas):
     refused(atlas.run("bench", "run", "magic"), "'magic'", "smallworld")
     refused(atlas.run("bench", "run", "smallworld", "--arm", "magic"), "'magic'", "single")
     refused(atlas.run("bench", "run", "smallworld", "--arm", "single", "--arm", "single"), "'single'")
-    refused(atlas.run("bench", "run", "smallworld", "--arm", "full:n=many"), "n=many")
+    refused(atlas.run("bench", "run", "smallworld", "--arm", "full:drafts=many"), "drafts=many")
     refused(atlas.run("bench", "run", "smallworld", "--arm", "full:speed=1"), "'speed'")
     for command in ("show", "resume", "audit"):
         refused(atlas.run("bench", command, "20260101"), "20260101", "atlas bench list")
@@ -200,6 +200,20 @@ def test_a_suite_that_was_altered(atlas: Atlas):
     problems = atlas.home / "suites" / "two" / "problems.jsonl"
     problems.write_text(problems.read_text().replace("list", "pile"))
     refused(atlas.run("bench", "run", "two", "--arm", "single"), "problems.jsonl")
+
+
+def test_a_suite_with_a_problem_that_says_nothing(atlas: Atlas):
+    row = {
+        "task_id": "Like/0",
+        "prompt": 'def f(x: int) -> int:\n    """ """\n',
+        "entry_point": "f",
+        "canonical_solution": "    return x\n",
+        "test": "def check(candidate):\n    assert candidate(1) == 1\n",
+    }
+    (atlas.cwd / "silent.jsonl").write_text(json.dumps(row))
+    assert atlas.run("bench", "import", "humaneval", "--data", "silent.jsonl").status == 0
+    refused(atlas.run("bench", "run", "humaneval", "--arm", "single"), "Like/0 has an empty statement")
+    assert not (atlas.home / "runs").exists()
 
 
 # Standard output

@@ -1,6 +1,6 @@
 """What the tests ask for."""
 
-SMALL_FULL = "full:drafts=2,plans=1,variants=0,tests=1,samples=2,repairs=1,views=0,refinements=0"
+SMALL_FULL = "full:drafts=2,plans=0,variants=0,tests=1,repairs=1,views=0"
 
 EASY = """Given a list of integers nums, keep only the even numbers. Return the result.
 Signature: def solve(nums: list[int]) -> list[int]:

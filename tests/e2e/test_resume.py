@@ -99,7 +99,9 @@ def test_the_table_of_a_resumed_run(atlas: Atlas, server: ScriptedServer, scribe
 
 def test_an_endpoint_that_goes_away_leaves_a_run_to_resume(atlas: Atlas, server: ScriptedServer, scribe: Scribe):
     server.key = "changed"
-    ran = atlas.run("bench", "run", "six", "--arm", "single", "--endpoint", server.url)
+    # With a model named, the server is first asked when the run is there.
+    named = ("--endpoint", server.url, "--model", server.model)
+    ran = atlas.run("bench", "run", "six", "--arm", "single", *named)
     assert ran.status == 2
     assert "Traceback" not in ran.err
     server.key = KEY

@@ -1,0 +1,118 @@
+"""Every command and file that the pages of docs/ show works, in the order in which they are shown."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from atlas_command import Atlas
+from e2e_statements import EASY
+from page_blocks import blocks, commands, subcommand
+from scripted_server import ScriptedServer
+
+ROOT = Path(__file__).parents[2]
+PAGES = {path.stem: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
+README = (ROOT / "README.md").read_text()
+SMALL = {("bench", "run"): ["--limit", "1"], ("check-model",): ["--times", "1"]}
+
+
+def test_a_path_that_a_page_names_is_there():
+    for name, text in {**PAGES, "README": README}.items():
+        for path in re.findall(r"`((?:src|docs|benchmarks|training)/[\w./-]+)`", text):
+            made = path.startswith("benchmarks/results/")  # by the command beside it
+            assert made or (ROOT / path).exists(), f"{name} names {path}"
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in PAGES.items()])
+def test_options_are_in_the_help(atlas: Atlas, text: str):
+    for words in commands(text):
+        if words[0] == "atlas":
+            told = atlas.run(*subcommand(words), "--help").out
+            for option in (word for word in words if word.startswith("--")):
+                assert re.search(rf"{option}\b", told), f"{option} is no option of {subcommand(words)}"
+
+
+class Reader:
+    """Somebody who does what a page says; ``stand_ins`` for what only a user has."""
+
+    def __init__(self, atlas: Atlas, stand_ins: Mapping[str, str]) -> None:
+        self._atlas, self._stand_ins = atlas, stand_ins
+        self._site = atlas.folder / "site"
+
+    def write(self, page: str) -> list[str]:
+        """Save the page's files; their names."""
+        files = [block for block in blocks(page) if block.file]
+        for block in files:
+            file = self._atlas.cwd / block.file
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text)
+        return [block.file for block in files]
+
+    def run(self, words: list[str]) -> None:
+        """Run one command."""
+        if words[0] == "pip":
+            self._install(self._atlas.cwd / words[-1])
+            return
+        words, target = (words[: words.index(">")], words[-1]) if ">" in words else (words, "")
+        arguments = [self._stand_ins.get(word, word) for word in words[1:]]
+        ended = self._atlas.run(*arguments, *SMALL.get(subcommand(words), []), PYTHONPATH=str(self._site))
+        # What stands in for a user's model does not pass for one, and is told so.
+        assert ended.status in ({0, 1} if words[1] == "check-model" else {0}), f"{words}: {ended.err}"
+        assert ended.out
+        if target:
+            (self._atlas.cwd / target).write_text(ended.out)
+
+    def _install(self, folder: Path) -> None:
+        """What ``pip install FOLDER`` leaves behind, without its builder."""
+        about: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text())
+        project = about["project"]
+        info = self._site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir(parents=True)
+        named = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        (info / "METADATA").write_text(named)
+        groups = [
+            f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items())
+            for group, points in project["entry-points"].items()
+        ]
+        (info / "entry_points.txt").write_text("".join(groups))
+        for module in about["tool"]["setuptools"]["py-modules"]:
+            (self._site / f"{module}.py").write_text((folder / f"{module}.py").read_text())
+
+
+STRATEGIES = commands(PAGES["strategies"])
+PREPARING = [words for words in STRATEGIES if ">" in words or words[0] == "pip"]
+
+
+@pytest.mark.parametrize("words", [w for w in STRATEGIES if w not in PREPARING], ids=" ".join)
+def test_strategies_and_a_move_of_ones_own(atlas: Atlas, words: list[str]):
+    (atlas.cwd / "problem.txt").write_text(EASY)
+    reader = Reader(atlas, {})
+    files = reader.write(PAGES["strategies"])
+    assert {"thrifty.toml", "edges.toml", "edges-first/edges_first.py"} <= set(files)
+    for earlier in PREPARING:
+        if earlier[0] == "pip" or any(earlier[-1] in word for word in words):
+            reader.run(earlier)
+    reader.run(words)
+
+
+def test_without_the_package_nobody_offers_its_move(atlas: Atlas):
+    Reader(atlas, {}).write(PAGES["strategies"])
+    ended = atlas.run("strategies", "show", "edges.toml")
+    assert ended.status == 2
+    assert "'edges_first'" in ended.last_words
+
+
+def test_checking_a_model(atlas: Atlas, server: ScriptedServer):
+    server.answer = lambda body, index: "```python\ndef solve(*given):\n    return 0\n```"
+    # The command for a file is the README's, too, and is tried there.
+    (words,) = [w for w in commands(PAGES["check-model"]) if "--endpoint" in w]
+    Reader(atlas, {"http://localhost:8080": server.url}).run(words)
+    assert server.requests
+
+
+def test_the_other_pages_have_no_commands():
+    assert not [commands(PAGES[name]) for name in ("architecture", "search") if commands(PAGES[name])]
