@@ -25,6 +25,9 @@ def main() -> None:
         parser.add_argument(flag, type=int, required=True)
     for flag in ("--jinja", "--metrics"):
         parser.add_argument(flag, action="store_true", required=True)
+    parser.add_argument("--model-draft")
+    parser.add_argument("--spec-type", choices=["draft-simple"])
+    parser.add_argument("--spec-draft-n-max", type=int)
     flags = parser.parse_args()
 
     busy = Path(os.environ.get("FAKE_BUSY_PORTS", "/nonexistent"))
@@ -40,6 +43,10 @@ def main() -> None:
     params.model_alias = {flags.alias}
     params.hostnames = [flags.host]
     params.port = flags.port
+    if flags.model_draft:
+        params.speculative.draft.mparams.path = flags.model_draft
+        params.speculative.draft.n_max = flags.spec_draft_n_max
+        params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
     params.n_parallel = flags.np
     params.n_ctx = flags.c
     params.cpuparams.n_threads = flags.threads

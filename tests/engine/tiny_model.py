@@ -1,5 +1,6 @@
 """A tiny Llama with random weights as a GGUF file, made in well under a second: a real model for a real engine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
@@ -10,7 +11,8 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
-WIDTH, HEADS, FEED, LAYERS, CONTEXT = 32, 2, 64, 2, 1024
+WIDTH, HEADS, FEED, CONTEXT = 32, 2, 64, 1024
+MERGES = ("th", "in", "er", "re", "on", "de")
 
 
 def byte_symbols() -> list[str]:
@@ -20,18 +22,21 @@ def byte_symbols() -> list[str]:
     return [chr(b) if b in shown else chr(next(hidden)) for b in range(256)]
 
 
-def write_tiny_model(path: Path, seed: int = 0) -> Path:
+def write_tiny_model(
+    path: Path, seed: int = 0, layers: int = 2, merges: Sequence[str] = MERGES, padding: int = 0
+) -> Path:
     """Write the model to ``path``: a byte vocabulary, a few merges, four special tokens, about 50,000 weights."""
     symbols = byte_symbols()
-    merges = [f"{a} {b}" for a, b in ("th", "in", "er", "re", "on", "de")]
-    tokens = [*symbols, *(m.replace(" ", "") for m in merges), *SPECIAL]
+    tokens = [*symbols, *merges, *SPECIAL]
     kinds = [gguf.TokenType.NORMAL] * (len(tokens) - len(SPECIAL)) + [gguf.TokenType.CONTROL] * len(SPECIAL)
+    tokens += [f"[PAD{i}]" for i in range(padding)]
+    kinds += [gguf.TokenType.UNUSED] * padding
 
     w = gguf.GGUFWriter(path, "llama")
     w.add_name("tiny")
     w.add_context_length(CONTEXT)
     w.add_embedding_length(WIDTH)
-    w.add_block_count(LAYERS)
+    w.add_block_count(layers)
     w.add_feed_forward_length(FEED)
     w.add_head_count(HEADS)
     w.add_head_count_kv(HEADS)
@@ -43,7 +48,7 @@ def write_tiny_model(path: Path, seed: int = 0) -> Path:
     w.add_tokenizer_pre("gpt-2")
     w.add_token_list(tokens)
     w.add_token_types(kinds)
-    w.add_token_merges(merges)
+    w.add_token_merges([f"{a} {b}" for a, b in merges])
     w.add_eos_token_id(tokens.index("<|end|>"))
     w.add_eot_token_id(tokens.index("<|end|>"))
     w.add_add_bos_token(False)
@@ -57,7 +62,7 @@ def write_tiny_model(path: Path, seed: int = 0) -> Path:
     tensor("token_embd.weight", len(tokens), WIDTH)
     w.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
     tensor("output.weight", len(tokens), WIDTH)
-    for i in range(LAYERS):
+    for i in range(layers):
         w.add_tensor(f"blk.{i}.attn_norm.weight", np.ones(WIDTH, np.float32))
         w.add_tensor(f"blk.{i}.ffn_norm.weight", np.ones(WIDTH, np.float32))
         for part in ("attn_q", "attn_k", "attn_v", "attn_output"):

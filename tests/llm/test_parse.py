@@ -150,6 +150,12 @@ def test_asserts_before_the_cut_are_kept() -> None:
     assert extract_asserts(reply, "f") == ((Call((1,)), 2), (Call((2,)), 3))
 
 
+@pytest.mark.parametrize("rest", [" == [[[[", " != [1", " is", " in (1", "==", " and f("])
+def test_a_comparison_that_is_cut_off_claims_nothing(rest: str) -> None:
+    assert extract_asserts(f"assert f(7){rest}", "f") == ()
+    assert extract_asserts(f"```python\nassert f(7){rest}\n```", "f") == ()
+
+
 def test_types_of_equal_values_are_kept_apart() -> None:
     found = extract_asserts("assert f(1) == 1\nassert f(True) == 1\nassert f(1) == 1.0", "f")
     assert [(type(c.args[0]), type(v)) for c, v in found] == [(int, int), (bool, int), (int, float)]

@@ -307,32 +307,6 @@ async def test_a_budget_of_tokens_ends_the_search(sandbox: Sandbox) -> None:
     assert "the budget of 10 generated tokens was spent" in solved.solution.reasons
 
 
-def filling(tokens: int, batch: int = 1) -> Strategy:
-    """Drafts until the budget is spent; each costs as many tokens as the scripted reply has words."""
-    more = Round((Step("draft", {"n": batch, "greedy": False}),), repeat=None)
-    return Strategy("filling", (Round((Step("draft", {"n": 1}),)), more), max_generated_tokens=tokens or None)
-
-
-@pytest.mark.parametrize(
-    ("tokens", "drafts_made"),
-    [(0, 1), (1, 1), (10, 1), (14, 1), (15, 2), (24, 2), (25, 3), (100, 10), (104, 10), (105, 11)],
-)
-async def test_a_budget_is_spent_to_the_nearest_round(sandbox: Sandbox, tokens: int, drafts_made: int) -> None:
-    ten = "one two three four five six seven eight nine ten"  # no program, and its tokens count all the same
-    model = ScriptedModel(lambda request, choice: ten)
-    solved = await run(DOUBLE, filling(tokens), model, sandbox)
-    assert solved.solution.usage.generated_tokens == 10 * drafts_made
-    assert sum(r.n for r in model.requests) == drafts_made
-    assert not any("budget" in reason for reason in solved.solution.reasons)
-
-
-async def test_rounds_that_cost_nothing_do_not_go_on_for_ever(sandbox: Sandbox) -> None:
-    model = ScriptedModel(fixed, fail=lambda r: bool(r.sampling.temperature))
-    solved = await run(DOUBLE, filling(10_000), model, sandbox)
-    assert solved.solution.code == TWICE + "\n"
-    assert len(model.requests) == 2
-
-
 async def test_every_round_says_who_led_after_it_in_which_phase(sandbox: Sandbox) -> None:
     def repair(request: Request, choice: int) -> str:
         return block(TWICE)

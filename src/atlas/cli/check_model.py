@@ -64,6 +64,7 @@ def check_model(
     slots: int,
     context: int | None,
     threads: int | None,
+    draft: str | None,
     temperature: float | None,
     top_p: float | None,
     max_tokens: int | None,
@@ -80,7 +81,7 @@ def check_model(
     from atlas.check.advice import advise  # noqa: PLC0415  (--help must be quick)
     from atlas.check.table import as_data  # noqa: PLC0415
 
-    engine = choose(model, endpoint, server, slots, context, threads)
+    engine = choose(model, endpoint, server, slots, context, threads, draft)
     wanted = Wanted(temperature, top_p, max_tokens, thinking)
     wanted.drawing(engine)  # refused now, not when the model is ready
     shown = suite or (_SHIPPED_SUITE if engine.kind == "shipped" else None)
@@ -180,6 +181,7 @@ def _engine_words(engine: EngineChoice, context: int | None) -> list[str]:
     words += [] if engine.server == "auto" else ["--server", engine.server]
     words += [] if engine.slots == 8 else ["--slots", str(engine.slots)]
     words += [] if context is None else ["--context", str(context)]
+    words += [] if engine.draft is None else ["--draft", str(engine.draft)]
     return words + ([] if engine.threads is None else ["--threads", str(engine.threads)])
 
 

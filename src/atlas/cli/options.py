@@ -83,6 +83,11 @@ def model_options(command: Command) -> Command:
             ),
             click.option("--context", type=click.IntRange(min=256), help="Tokens a request may hold."),
             click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads of the engine."),
+            click.option(
+                "--draft",
+                metavar="FILE|nano",
+                help="A smaller model of the same tokenizer that guesses ahead; nano: the shipped one's.",
+            ),
         )
     ):
         command = option(command)
@@ -163,7 +168,13 @@ class Wanted:
 
 
 def choose(
-    model: str | None, endpoint: str | None, server: str, slots: int, context: int | None, threads: int | None
+    model: str | None,
+    endpoint: str | None,
+    server: str,
+    slots: int,
+    context: int | None,
+    threads: int | None,
+    draft: str | None,
 ) -> EngineChoice:
     """The engine that the options name.
 
@@ -173,9 +184,9 @@ def choose(
     from atlas.engine.choice import EngineChoice  # noqa: PLC0415
 
     if endpoint:
-        if context is not None or threads is not None or server != "auto":
+        if context is not None or threads is not None or draft is not None or server != "auto":
             raise UsageError(
-                "--context, --threads and --server are for a model file; a server at --endpoint runs already."
+                "--context, --threads, --draft and --server are for a model file; a server at --endpoint runs already."
             )
         return EngineChoice("endpoint", url=endpoint, model=model or "", slots=slots)
     kind = "file" if model else "shipped"
@@ -188,7 +199,19 @@ def choose(
         context=context,
         threads=threads,
         server="auto" if server == "auto" else "embedded" if server == "embedded" else "llama-server",
+        draft=_draft(draft),
     )
+
+
+def _draft(named: str | None) -> Path | None:
+    from atlas.engine.nano import draft_path  # noqa: PLC0415
+
+    if named is None:
+        return None
+    path = draft_path() if named == "nano" else Path(named)
+    if not path.is_file():
+        raise UsageError(f"There is no file {named}: --draft takes a GGUF file, or nano for the shipped model's.")
+    return path.absolute()
 
 
 def api_key() -> str | None:

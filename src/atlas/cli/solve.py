@@ -83,6 +83,7 @@ def solve(
     slots: int,
     context: int | None,
     threads: int | None,
+    draft: str | None,
     temperature: float | None,
     top_p: float | None,
     max_tokens: int | None,
@@ -101,7 +102,7 @@ def solve(
     """
     from atlas.statement import read_statement  # noqa: PLC0415  (--help must be quick)
 
-    engine = choose(model, endpoint, server, slots, context, threads)
+    engine = choose(model, endpoint, server, slots, context, threads, draft)
     wanted = Wanted(temperature, top_p, max_tokens, thinking)
     wanted.drawing(engine)  # refused now, not when the model is ready
     problem = read_statement(_text(statement))

@@ -43,6 +43,10 @@ def _serve(config: dict[str, Any], stdout: int) -> None:
     params = llama.CommonParams()
     params.model.path = config["model"]
     params.model_alias = {config["alias"]}
+    if config["draft"] is not None:
+        params.speculative.draft.mparams.path = config["draft"]
+        params.speculative.draft.n_max = config["drafted"]
+        params.speculative.types = [llama.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
     params.n_parallel = config["slots"]
     params.n_ctx = config["slots"] * config["context"]
     params.cpuparams.n_threads = config["threads"]

@@ -32,6 +32,8 @@ class EngineChoice:
     context: int | None = None
     threads: int | None = None
     server: Server = "auto"
+    draft: Path | None = None
+    """A smaller model file that guesses ahead."""
 
     @property
     def slot_context(self) -> int | None:
@@ -101,6 +103,7 @@ async def opened(
         context=choice.slot_context,
         threads=choice.threads,
         server=choice.server,
+        draft=choice.draft,
         progress=progress,
     )
     async with engine:

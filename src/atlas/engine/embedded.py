@@ -18,6 +18,8 @@ def plan(settings: Settings) -> Launch:
             "context": settings.context,
             "threads": settings.threads,
             "cache_mib": _CACHE_MIB,
+            "draft": None if settings.draft is None else str(settings.draft),
+            "drafted": settings.drafted,
             "api_key": settings.api_key,
             "environment": {},
         },
@@ -41,4 +43,4 @@ def flags(settings: Settings) -> dict[str, object]:
         "n_ctx": settings.slots * settings.context,
         "n_threads": settings.threads,
         "cache_ram_mib": _CACHE_MIB,
-    }
+    } | ({"draft_n_max": settings.drafted} if settings.draft else {})

@@ -34,10 +34,12 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Scalar values by key, array lengths by key, weights in all, and the bytes that the whole file must have."""
+    """Scalar values by key, array lengths and places by key, weights in all, and the bytes that the file must have."""
 
     values: Mapping[str, Scalar]
     lengths: Mapping[str, int]
+    places: Mapping[str, int]
+    """Where each array begins in the file, at its record."""
     parameters: int
     needed_bytes: int
 
@@ -62,10 +64,12 @@ def read_header(file: BinaryIO) -> Header:
     keys = _count(_number(file, "Q"), _MOST_KEYS, "keys")
     values: dict[str, Scalar] = {}
     lengths: dict[str, int] = {}
+    places: dict[str, int] = {}
     for _ in range(keys):
         key = _text(file, _LONGEST_NAME)
         kind = _number(file, "I")
         if kind == _ARRAY:
+            places[key] = file.tell()
             lengths[key] = _skip_array(file, size, 0)
         else:
             values[key] = _text(file, _LONGEST_TEXT) if kind == _STRING else _scalar(file, kind)
@@ -77,7 +81,22 @@ def read_header(file: BinaryIO) -> Header:
     records = [_tensor(file) for _ in range(tensors)]
     start = -(-file.tell() // alignment) * alignment
     parameters = sum(elements for elements, _ in records)
-    return Header(values, lengths, parameters, start + max(end for _, end in records))
+    return Header(values, lengths, places, parameters, start + max(end for _, end in records))
+
+
+def read_texts(file: BinaryIO, header: Header, key: str) -> list[bytes]:
+    """The texts of one array of the header, empty if it has no such array.
+
+    Raises:
+        Malformed: the array holds something else.
+    """
+    if key not in header.places:
+        return []
+    file.seek(header.places[key])
+    if _number(file, "I") != _STRING:
+        raise Malformed(f"holds no texts in {key}")
+    length = _count(_number(file, "Q"), _MOST_ITEMS, "items in one array")
+    return [_read(file, _count(_number(file, "Q"), _LONGEST_TEXT, "bytes in one text")) for _ in range(length)]
 
 
 def _tensor(file: BinaryIO) -> tuple[int, int]:

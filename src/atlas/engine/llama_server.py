@@ -67,13 +67,14 @@ def inspect(path: str) -> LlamaServer:
 
 
 def flags(settings: Settings) -> list[str]:
-    """Command-line flags, the model, the address and the key apart.
+    """Command-line flags, the models, the address and the key apart.
 
     ``-np`` divides ``-c`` over the slots. The port is always given, as the default is not stable.
     """
     return [
         *("-np", str(settings.slots), "-c", str(settings.slots * settings.context)),
         *("--threads", str(settings.threads), "--jinja", "--metrics"),
+        *(("--spec-type", "draft-simple", "--spec-draft-n-max", str(settings.drafted)) if settings.draft else ()),
     ]
 
 
@@ -82,10 +83,11 @@ def plan(path: str, settings: Settings) -> Launch:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    draft = ["--model-draft", str(settings.draft)] if settings.draft else []
     address = ["--host", "127.0.0.1", "--port", str(port), "--alias", settings.model.stem]
     return Launch(
         config={
-            "exec": [path, "--model", str(settings.model), *address, *flags(settings)],
+            "exec": [path, "--model", str(settings.model), *draft, *address, *flags(settings)],
             # In the environment, as arguments can be read by every user of the machine.
             "environment": {"LLAMA_API_KEY": settings.api_key},
         },

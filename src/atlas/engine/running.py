@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from atlas.engine import embedded, llama_server
+from atlas.engine.draft import check_draft
 from atlas.engine.gguf_check import ModelFile, check, sha256
 from atlas.engine.hardware import Hardware, gpu_warning, hardware
 from atlas.engine.settings import Settings
@@ -95,6 +96,7 @@ async def start(
     context: int | None = None,
     threads: int | None = None,
     server: Server = "auto",
+    draft: Path | None = None,
     progress: Progress | None = None,
     restarts: int = 3,
 ) -> Engine:
@@ -106,6 +108,7 @@ async def start(
         context: tokens of one slot, prompt and completion; None is the model's own, at most 4096.
         threads: CPU threads; None leaves one core to everything else.
         server: ``auto`` takes a ``llama-server`` on PATH where there is a GPU, else the embedded engine.
+        draft: a smaller GGUF file of the same tokenizer, for speculative decoding.
         progress: told what is being waited for while a model loads.
         restarts: how often a crashed engine is brought back.
 
@@ -119,6 +122,8 @@ async def start(
     machine = hardware()
     file = check(_model_path() if model is None else model)
     settings = _settings(file, machine, slots, context, threads)
+    if draft is not None:
+        settings = replace(settings, draft=check_draft(file, draft).path)
     kind = await asyncio.to_thread(_kind, server, machine, settings)
     supervisor = Supervisor(
         f"The engine ({kind.name}, {file.path.name})", kind.plan, restarts=restarts, progress=progress
@@ -141,6 +146,7 @@ async def start(
         "model": file.path.name,
         "sha256": digest,
         "quantization": file.quantization,
+        **({"draft": settings.draft.name, "draft_sha256": sha256(settings.draft)} if settings.draft else {}),
         "slots": settings.slots,
         "context": settings.context,
         "gpus": list(gpus),

@@ -16,3 +16,7 @@ class Settings:
     threads: int
     api_key: str = field(repr=False)
     """Random for every engine, so that no other program of this machine can use or disturb it."""
+    draft: Path | None = None
+    """A smaller model of the same tokenizer that guesses ahead (speculative decoding, arXiv 2211.17192)."""
+    drafted: int = 4
+    """Tokens that it guesses at a time."""

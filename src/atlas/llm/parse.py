@@ -25,6 +25,8 @@ _MOST_ITEMS = 256
 _MOST_LINES = 4096
 _MOST_PARTS = 100_000
 _WIDEST_INT_BITS = 10_000
+_GOES_ON = re.compile(r"\s*(?:[=!<>]|(?:is|in|not|and|or)\b)")
+"""What follows a call belongs to what is claimed of it: without it the call alone would be claimed to be true."""
 _Node = TypeVar("_Node", ast.Assert, ast.Call)
 
 
@@ -77,10 +79,15 @@ def _trees(text: str, begin: re.Pattern[str]) -> Iterator[ast.Module]:
         for line in source.split("\n")[:_MOST_LINES]:
             if start := begin.search(line):
                 rest = line[start.start() :].strip()
-                # Prose or a closing backtick may follow the last parenthesis.
-                alone = parsed(rest) or parsed(rest[: rest.rfind(")") + 1])
+                alone = parsed(rest) or _before_prose(rest)
                 if alone is not None:
                     yield alone
+
+
+def _before_prose(line: str) -> ast.Module | None:
+    """The line up to its last parenthesis: prose or a closing backtick may follow, but no half comparison."""
+    end = line.rfind(")") + 1
+    return None if _GOES_ON.match(line, end) else parsed(line[:end])
 
 
 def _in_order(tree: ast.Module, kind: type[_Node]) -> list[_Node]:

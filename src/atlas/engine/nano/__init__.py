@@ -27,14 +27,25 @@ def model_path() -> Path:
     Raises:
         EngineError: this installation has none.
     """
-    path = _FOLDER / "nano.gguf"
-    if not path.is_file():
-        raise EngineError(
-            "the shipped model is missing from this installation: reinstall atlas-solver, or pass --model"
-        )
-    return path
+    return _part("nano.gguf")
+
+
+def draft_path() -> Path:
+    """Where the small model lies that shares the shipped one's tokenizer and can guess ahead for it.
+
+    Raises:
+        EngineError: this installation has none.
+    """
+    return _part("nano-draft.gguf")
 
 
 def recommended() -> Recommended:
     """The shipped model's recommended settings."""
     return Recommended(**json.loads((_FOLDER / "recommended.json").read_text()))
+
+
+def _part(name: str) -> Path:
+    path = _FOLDER / name
+    if not path.is_file():
+        raise EngineError(f"{name} is missing from this installation: reinstall atlas-solver, or pass --model")
+    return path

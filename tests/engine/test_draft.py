@@ -1,0 +1,87 @@
+"""Speculative decoding: a draft of the same vocabulary is used and changes no greedy reply; any other is refused."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+from tiny_model import write_tiny_model
+
+from atlas.engine import Engine, start
+from atlas.engine.draft import check_draft
+from atlas.engine.gguf_check import check
+from atlas.engine.running import Server
+from atlas.errors import UsageError
+from atlas.llm.types import Message, Request
+
+HELLO = Request((Message("user", "hello there, the inner world"),), max_tokens=24)
+
+
+@pytest.fixture(scope="session")
+def tiny_draft(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("draft") / "draft.gguf", layers=1)
+
+
+async def drafted_so_far(engine: Engine) -> int:
+    """llama.cpp's own count of tokens that a draft model guessed."""
+    transport = engine.client._transport
+    content, _ = await transport.ask(f"{transport.root}/metrics")
+    return sum(int(n) for n in re.findall(rb"^llamacpp:\w*draft\w* (\d+)", content, re.MULTILINE))
+
+
+@pytest.mark.parametrize("server", ["embedded", "llama-server"])
+async def test_a_draft_guesses_and_changes_no_greedy_reply(
+    tiny_model: Path, tiny_draft: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "llama-server"
+    fake.write_text(f"#!{sys.executable}\n{Path(__file__).with_name('fake_llama_server.py').read_text()}")
+    fake.chmod(0o755)
+    monkeypatch.setenv("ATLAS_LLAMA_SERVER", str(fake))
+    async with await start(tiny_model, slots=1, context=256, threads=1, server=server) as plain:
+        expected = (await plain.client.complete(HELLO)).completions[0].text
+        assert await drafted_so_far(plain) == 0
+        assert "draft" not in plain.describe()
+    async with await start(tiny_model, slots=1, context=256, threads=1, server=server, draft=tiny_draft) as engine:
+        assert (await engine.client.complete(HELLO)).completions[0].text == expected
+        assert await drafted_so_far(engine) > 0
+        described = engine.describe()
+        assert described["draft"] == "draft.gguf"
+        assert re.fullmatch(r"[0-9a-f]{64}", described["draft_sha256"])
+
+
+def test_vocabularies_may_differ_in_padding(tiny_model: Path, tmp_path: Path) -> None:
+    padded = write_tiny_model(tmp_path / "padded.gguf", layers=1, padding=64)
+    assert check_draft(check(tiny_model), padded).vocabulary == check(tiny_model).vocabulary + 64
+
+
+def test_another_vocabulary_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    cases: dict[str, dict[str, Any]] = {
+        "words": {"merges": ("th", "in", "er", "re", "on", "ab")},
+        "long": {"padding": 130},
+    }
+    for name, changes in cases.items():
+        other = write_tiny_model(tmp_path / f"{name}.gguf", layers=1, **changes)
+        with pytest.raises(UsageError, match="another vocabulary"):
+            check_draft(check(tiny_model), other)
+
+
+def test_a_draft_that_is_no_smaller_is_refused(tiny_model: Path) -> None:
+    with pytest.raises(UsageError, match="no smaller"):
+        check_draft(check(tiny_model), tiny_model)
+
+
+def test_tokens_that_are_no_texts_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "numbers.gguf"
+    w = gguf.GGUFWriter(path, "llama")
+    w.add_context_length(64)
+    w.add_array("tokenizer.ggml.tokens", [1, 2, 3])
+    w.add_tensor("t", np.ones(8, np.float32))
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    with pytest.raises(UsageError, match="no texts"):
+        check_draft(check(tiny_model), path)
