@@ -99,6 +99,7 @@ def test_examples_are_doctests_with_literals(docstring: str, count: int):
         (json.dumps(ROW) + "\n" + json.dumps({"task_id": "x"}) + "\n", "line 2 is not a valid HumanEvalRow (prompt"),
         (json.dumps(ROW | {"prompt": "def twice(:"}) + "\n", "line 1: Own/0 cannot be split"),
         (json.dumps(ROW | {"entry_point": "other"}) + "\n", "does not define other"),
+        (json.dumps(ROW | {"prompt": "def twice(x):\n    pass\n"}) + "\n", "twice has no docstring"),
         (json.dumps(ROW | {"test": "pass"}) + "\n", "no function check"),
         (json.dumps(ROW) + "\n" + json.dumps(ROW) + "\n", "the same id"),
         ("\xff\xfe", "not UTF-8"),

@@ -235,6 +235,7 @@ async def test_keys_of_another_suite_are_not_used(atlas_home: Path, model: Scrip
         ({"arms": ()}, "at least one arm"),
         ({"arms": (Arm("a", "single"), Arm("a", "full"))}, "called 'a'"),
         ({"arms": (Arm("../a", "single"),)}, "can't name an arm"),
+        ({"arms": (Arm("a" * 65, "single"),)}, "too long for an arm's name"),
         ({"arms": (Arm("a", "magic"),)}, "no strategy 'magic'"),
         ({"arms": (Arm("a", "single", {"n": 3}),)}, "no parameter 'n'"),
         ({"limit": 0}, "--limit"),

@@ -45,7 +45,7 @@ def test_options_come_first(atlas: Atlas, qwen: ScriptedServer, easy: Path):
     assert {(b["temperature"], b["top_p"], b["max_tokens"]) for b in asked(qwen)} == {(0.3, 0.8, 777)}
     assert answer["sampling"]["source"].startswith("as asked; the rest from the card")
     assert answer["max_tokens"] == 777
-    assert answer["warnings"].count("The model does not think: --thinking changes nothing.") == 0
+    assert not any("does not think" in w for w in answer["warnings"])
 
 
 def test_a_run_is_asked_in_the_same_way(atlas: Atlas, qwen: ScriptedServer):
@@ -59,6 +59,13 @@ def test_a_run_is_asked_in_the_same_way(atlas: Atlas, qwen: ScriptedServer):
     (manifest,) = (atlas.home / "runs").glob("*/run.json")
     spec = json.loads(manifest.read_text())["spec"]
     assert (spec["thinking"]["budget"], spec["sampling"]["top_p"]) == (64, 0.5)
+
+
+@pytest.mark.parametrize(("arm", "warned"), [("thinking-only", True), ("single", False)])
+def test_an_arm_that_thinks_says_when_the_model_does_not(atlas: Atlas, qwen: ScriptedServer, arm: str, warned: bool):
+    ended = atlas.run("bench", "run", "smallworld", "--endpoint", qwen.url, "--arm", arm, "--limit", 1)
+    assert ended.status == 0, ended.err
+    assert ("does not think" in ended.err) is warned
 
 
 def test_a_thought_is_bounded(atlas: Atlas, qwen: ScriptedServer, easy: Path):

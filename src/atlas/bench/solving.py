@@ -104,7 +104,8 @@ def _note_found(job: Job, tier: str, wall: WallReport, attached: Attached, on_ev
         raise UsageError("The model is not the one that this run began with; start a new run.")
     # Crashes of an earlier attempt stay on record.
     earlier = before.warnings if before else ()
-    told = (*attached.warnings, *attached.about_thinking(job.spec.thinking is not None))
+    thinks = job.spec.thinking is not None or any(arm.load().thinking for arm in job.spec.arms)
+    told = (*attached.warnings, *attached.about_thinking(thinks))
     warnings = tuple(dict.fromkeys((*wall.warnings, *told, *earlier)))
     found = Found(
         engine=dict(attached.about),

@@ -23,7 +23,8 @@ from atlas.search.strategy import Scalar, Strategy
 
 MATCH, MATCH_TOTAL = "match", "match_total"
 """Settings of an arm, not of its strategy."""
-_ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,63}\Z")
+_ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*\Z")
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,11 @@ def check(spec: RunSpec) -> None:
     names = [arm.name for arm in spec.arms]
     if bad := [name for name in names if not _ARM.match(name)]:
         raise UsageError(f"{bad[0]!r} can't name an arm; use letters, digits, '.', '+', '_' and '-'.")
+    if long := [name for name in names if len(name) > _LONGEST_NAME]:
+        raise UsageError(
+            f"{long[0]!r} is too long for an arm's name (at most {_LONGEST_NAME} characters); put its settings into a "
+            "strategy file of your own and name that."
+        )
     if len(set(names)) != len(names):
         raise UsageError(f"Two arms are called {max(names, key=names.count)!r}; name each arm once.")
     for arm in spec.arms:

@@ -71,7 +71,7 @@ class Attached:
     def about_thinking(self, asked: bool) -> tuple[str, ...]:
         """What to say where thoughts are asked of a model that makes none."""
         thinks = self.client.capabilities.thinking != "none"
-        return ("The model does not think: --thinking changes nothing.",) if asked and not thinks else ()
+        return ("The model does not think: what asks for a thought changes nothing.",) if asked and not thinks else ()
 
 
 @asynccontextmanager

@@ -82,7 +82,8 @@ class Reply:
     """The server's answer. ``prompt_tokens`` are counted once a request that evaluates its prompt once.
 
     ``cached_tokens`` are those of the prompt that the server took from its cache. ``seconds`` is wall time,
-    waiting included. ``estimated`` says that the server did not tell every count and some were estimated.
+    waiting included. ``estimated`` says that the server did not tell every count and some were estimated. Of the
+    tokens that a draft model guessed (``drafted``), ``accepted`` were right; llama.cpp tells it.
     """
 
     completions: tuple[Completion, ...]
@@ -90,6 +91,8 @@ class Reply:
     cached_tokens: int = 0
     seconds: float = 0.0
     estimated: bool = False
+    drafted: int = 0
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

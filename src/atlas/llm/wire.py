@@ -49,6 +49,8 @@ class _Usage(BaseModel):
 
 class _Timings(BaseModel):
     predicted_n: int = Field(ge=0)
+    draft_n: int = Field(default=0, ge=0)
+    draft_n_accepted: int = Field(default=0, ge=0)
 
 
 class _Body(BaseModel):
@@ -112,6 +114,8 @@ class _Part:
     finish: FinishReason | None = None
     pieces: int = 0
     tokens: int | None = None
+    drafted: int = 0
+    accepted: int = 0
 
     def completion(self, tokens: int, *, raw: bool) -> Completion:
         text, reasoning = "".join(self.text), "".join(self.reasoning)
@@ -197,7 +201,9 @@ class Collector:
             self._last_finished = choice.index
 
     def _count(self, index: int, timings: _Timings, usage: _Usage | None) -> None:
-        self._parts[index].tokens = timings.predicted_n
+        part = self._parts[index]
+        part.tokens = timings.predicted_n
+        part.drafted, part.accepted = timings.draft_n, timings.draft_n_accepted
         self._counted_by_choice = True
         if usage is not None and (index == 0 or self._usage is None):
             # The first choice evaluates the prompt; the others copy its state.
@@ -237,6 +243,8 @@ class Collector:
             cached_tokens=cached or 0,
             seconds=seconds,
             estimated=estimated or self._usage is None,
+            drafted=sum(p.drafted for p in self._parts),
+            accepted=sum(p.accepted for p in self._parts),
         )
 
     def _counts(self) -> tuple[list[int], bool]:
@@ -268,4 +276,6 @@ def merged(replies: Iterable[Reply], seconds: float) -> Reply:
         cached_tokens=sum(r.cached_tokens for r in parts),
         seconds=seconds,
         estimated=any(r.estimated for r in parts),
+        drafted=sum(r.drafted for r in parts),
+        accepted=sum(r.accepted for r in parts),
     )

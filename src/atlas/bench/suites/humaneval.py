@@ -84,6 +84,8 @@ def problem_of(row: HumanEvalRow) -> FunctionProblem:
                 prelude = f"{prelude}\n{ast.unparse(statement)}".strip()
             case _:
                 pass
+    if not docstring:
+        raise SyntaxError(f"{row.entry_point} has no docstring to say what is asked")
     examples = doctest_examples(docstring, row.entry_point)
     return FunctionProblem(
         row.task_id,
