@@ -69,6 +69,7 @@ def test_lines_that_only_look_like_examples_stay_in_the_statement() -> None:
         ("x" * 100_001, "at most"),
         ("def f(*xs):\nSum them.", "positional"),
         ("def f(x: ][) -> int: do it", "cannot be read"),
+        ("Do it.\ndef f(x: " + "a|" * 900 + "a) -> int:", "cannot be read"),
         ("def f(x: int) -> int:", "says nothing"),
         ("Sum them: def f(xs, (", "do not close"),
     ],

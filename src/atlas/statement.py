@@ -91,10 +91,20 @@ def read_signature(source: str) -> Signature:
     """
     try:
         node = ast.parse(source.strip().rstrip(":") + ": ...").body[0]
+        if isinstance(node, ast.FunctionDef):
+            return _signature(node)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"The signature cannot be read as Python: {source.strip()[:100]}") from error
-    if not isinstance(node, ast.FunctionDef):
-        raise UsageError(f"The signature is not a function: {source.strip()[:100]}")
+    raise UsageError(f"The signature is not a function: {source.strip()[:100]}")
+
+
+def _signature(node: ast.FunctionDef) -> Signature:
+    """The signature of a definition, its annotations as text.
+
+    Raises:
+        UsageError: it takes anything but plain positional parameters.
+        RecursionError: an annotation nests too deeply to be written.
+    """
     if node.args.vararg or node.args.kwarg or node.args.kwonlyargs:
         raise UsageError("Only plain positional parameters can be tested: write the signature without * and **.")
     parameters = [

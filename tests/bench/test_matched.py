@@ -10,10 +10,12 @@ from scripted_server import ScriptedServer
 
 from atlas.bench.audit import audit
 from atlas.bench.events import Event
+from atlas.bench.jsonl import write_lines
 from atlas.bench.manifest import read
-from atlas.bench.records import submissions
+from atlas.bench.records import Submission, submissions
 from atlas.bench.report import html, table
 from atlas.bench.run import run
+from atlas.bench.solving import budgets
 from atlas.bench.spec import Arm, RunFiles, check, parse_arm
 from atlas.errors import UsageError
 from atlas.search.schedule import source_of
@@ -87,6 +89,42 @@ async def test_a_matched_arm_spends_what_its_reference_spent_and_replays(atlas_h
     report = await audit(result.root, drop)
     assert report.passed, report.findings
     assert report.compared == 12
+
+
+async def test_what_the_reference_lost_gives_no_budget(atlas_home, model: ScriptedServer):
+    small_suite()
+    waiting = {"double", "upper"}
+
+    def never_square(body, index):
+        # The reference asks for square after double, and once more at the end, after upper.
+        for name in [w for w in waiting if w in str(body["messages"])]:
+            waiting.remove(name)
+            model.fail_next("malformed")
+        return answer(body, index)
+
+    model.answer = never_square
+    each, total = (parse_arm(f"best-of-n:{how}=single,batch=1") for how in ("match", "match_total"))
+    result = await run(spec_for(model.url, Arm("single", "single"), each, total, concurrency=1), drop)
+    files = RunFiles.at(result.root)
+    reference, matched, mean = (submissions(files.submissions(a, 0)) for a in ("single", each.name, total.name))
+    assert [name for name, row in reference.items() if row.lost] == ["small/square"]
+    assert [name for name, row in matched.items() if row.lost] == ["small/square"]
+    assert matched["small/square"].lost == "it was lost by single, which it is matched to"
+    spent = [row.usage.generated_tokens for row in reference.values() if not row.lost]
+    assert {row.budget for row in mean.values()} == {round(sum(spent) / 3)}
+    assert not any(row.lost for row in mean.values())
+    report = await audit(result.root, drop)
+    assert report.passed, report.findings
+
+
+def test_where_the_reference_lost_everything_there_is_no_budget(tmp_path):
+    files = RunFiles.at(tmp_path)
+    row = Submission(problem="p", code=None, candidate=None, move="", confidence=0.0, lost="gone")
+    files.submissions("reference", 0).parent.mkdir(parents=True)
+    write_lines(files.submissions("reference", 0), [row.model_dump()])
+    assert budgets(tmp_path, EACH, 0) == {}
+    assert budgets(tmp_path, TOTAL, 0) == {}
+    assert budgets(tmp_path, REFERENCE, 0) is None
 
 
 def test_what_an_arm_may_be_called_and_match():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from atlas.bench.report.plain import as_data
 from atlas.bench.spec import Arm, RunFiles, RunSpec
 from atlas.bench.suites.install import install
 from atlas.bench.suites.store import load
-from atlas.bench.summary import Summary, summarize
+from atlas.bench.summary import ArmRow, Summary, summarize
 from atlas.compare.rules import Rule
 from atlas.problem import Call, FunctionProblem, Signature
 
@@ -114,6 +115,27 @@ def test_pairs_leave_out_what_has_no_verdict_and_p_is_adjusted(files: RunFiles):
 def test_strata_are_tags_that_differ(files: RunFiles):
     _, second, _ = summarize(files).rows
     assert [(s.tag, s.value, s.selected.mean) for s in second.strata] == [("half", "a", 1.0), ("half", "b", 0.4)]
+
+
+def test_arms_that_lack_a_stratum_keep_the_others_in_their_rows(files: RunFiles):
+    summary = summarize(files)
+    first, second, third = summary.rows
+
+    def without(row: ArmRow, value: str) -> ArmRow:
+        return replace(row, strata=tuple(s for s in row.strata if s.value != value))
+
+    _, whole = table.strata_cells(summary)
+    assert whole == [
+        ("half: a", "5", "80.0", "100.0", "80.0", "+0.0", "under 10 problems"),
+        ("half: b", "5", "0.0", "40.0", "0.0", "+0.0", "under 10 problems"),
+    ]
+    rows = (without(first, "a"), without(second, "b"), without(third, "a"))
+    _, found = table.strata_cells(replace(summary, rows=rows))
+    assert found == [
+        ("half: a", "5", "-", "100.0", "-", "", ""),
+        ("half: b", "4", "0.0", "-", "0.0", "+0.0", "under 10 problems"),
+    ]
+    assert "half: a" in table.render(replace(summary, rows=rows))
 
 
 def test_reports_show_the_same_numbers_and_escape_everything(files: RunFiles):

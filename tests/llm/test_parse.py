@@ -56,6 +56,11 @@ def test_imports_survive_the_prose_between_them_and_the_function() -> None:
     assert program == "import math\n@staticmethod\ndef f(x):\n    return math.pi\n"
 
 
+def test_a_sum_too_long_to_be_written_anew_stays_as_it_is() -> None:
+    program = "def f(x): return " + "+".join("x" * 350) + "\ny = 2; print(y)\n"
+    assert extract_program(f"```python\n{program}```", "f") == program
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -75,6 +80,7 @@ def test_imports_survive_the_prose_between_them_and_the_function() -> None:
         "```python\ndef f(x):\n    return " + "1+" * DEEP + "1\n```",
         "```python\ndef f(x):\n    return " + "1+" * 20_000 + "1\n```",
         "```python\n" + "pass\n" * DEEP + GOOD + "```",
+        "```python\n&#" + "9" * 5000 + "\n```",
         "```" * DEEP,
         "`" * DEEP,
         "<think>" * 1000,

@@ -1,6 +1,7 @@
 """Replies that were cut off: asked for again once, counted always, and the same in a replay."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import pytest
 from search_script import DOUBLE, ScriptedModel
@@ -9,7 +10,7 @@ from atlas.errors import ReplayError
 from atlas.llm.types import Capabilities, Completion, Message, Reply, Request, Thinking
 from atlas.problem import Usage
 from atlas.search.pool import Pool
-from atlas.search.retry import CUT_OFF_FULL, CUT_OFF_HELPED, CUT_OFF_TWICE, larger_limit
+from atlas.search.retry import CUT_OFF_FULL, CUT_OFF_HELPED, CUT_OFF_TWICE, larger_limit, second_try
 from atlas.search.session import Session
 from atlas.search.settings import Settings, Tools
 from atlas.store.tape import Tape
@@ -23,10 +24,11 @@ class Wordy(ScriptedModel):
     """Every word is a token; a reply ends at the request's limit."""
 
     context: int | None = None
+    thinking: Literal["none", "tags"] = "none"
 
     @property
     def capabilities(self) -> Capabilities:
-        return replace(super().capabilities, context=self.context)
+        return replace(super().capabilities, context=self.context, thinking=self.thinking)
 
     async def complete(self, request: Request) -> Reply:
         whole = await super().complete(request)
@@ -59,13 +61,38 @@ async def test_only_what_was_cut_off_is_asked_again_once_with_twice_the_tokens()
             ("a b c d e f g h", 4 + 8),
         ]
         first, again = model.requests
-        assert again == replace(first, n=2, max_tokens=8)
+        assert again == replace(first, n=2, max_tokens=8, seed=again.seed)
         assert live.usage == Usage(2, 4 + 4 + 4 + 6 + 8, 200, 80)
         assert live.reasons == {CUT_OFF_HELPED: 1, CUT_OFF_TWICE: 1}
 
         replay = session(tape, None)
         assert await replay.ask(KEY, live.request(ASK, "draft", 0, n=3), ends) == reply
         assert (replay.usage, replay.reasons) == (live.usage, live.reasons)
+
+
+async def test_the_second_try_draws_none_of_the_first_again() -> None:
+    def drawn(request: Request, choice: int) -> str:
+        assert request.seed is not None
+        text = f"seed {request.seed + choice}"  # as llama.cpp draws choices
+        return text if choice == 0 and request.max_tokens == 4 else f"{text} and more end"
+
+    model = Wordy(drawn)
+    with Tape.memory() as tape:
+        live = session(tape, model)
+        reply = await live.ask(KEY, live.request(ASK, "draft", 0, n=3), ends)
+    first, again = model.requests
+    assert (first.n, again.n) == (3, 2)
+    assert first.seed is not None
+    assert again.seed is not None
+    assert again.seed != first.seed
+    texts = [c.text for c in reply.completions]
+    assert len(set(texts)) == len(texts)
+    assert texts[0] == f"seed {first.seed}"
+    assert texts[1] == f"seed {again.seed} and more end"
+
+
+def test_a_second_try_of_a_request_without_a_seed_has_none() -> None:
+    assert second_try(Request(ASK, seed=None), 1, 8).seed is None
 
 
 @pytest.mark.parametrize("usable", [None, lambda c: True])
@@ -131,3 +158,15 @@ async def test_a_second_try_that_fails_leaves_the_first() -> None:
 def test_the_larger_limit_fits_the_context(context: int | None, n: int, thinking: Thinking | None, limit: int) -> None:
     request = Request(ASK, n=n, max_tokens=100, thinking=thinking)
     assert larger_limit(Wordy(lambda r, i: "", context=context), request, Reply((), 100)) == limit
+
+
+@pytest.mark.parametrize(("budget", "limit"), [(100, 200), (348, 150), (372, 126), (374, 0), (600, 0)])
+def test_a_larger_limit_leaves_the_thought_its_room(budget: int, limit: int) -> None:
+    request = Request(ASK, max_tokens=100, thinking=Thinking(budget))  # the prompt is taken for 2 tokens
+    model = Wordy(lambda r, i: "", context=500, thinking="tags")
+    assert larger_limit(model, request, Reply((), 999)) == limit
+
+
+def test_a_thought_that_the_model_does_not_make_takes_no_room() -> None:
+    request = Request(ASK, max_tokens=100, thinking=Thinking(348))
+    assert larger_limit(Wordy(lambda r, i: "", context=500), request, Reply((), 999)) == 200

@@ -12,7 +12,8 @@ from atlas.search.schedule import load, parameters, parse_choice, read, source_o
 from atlas.search.strategy import NAMES, Round, Scalar, Step
 
 HEAD = 'name = "mine"\n'
-DRAFT = '[[rounds]]\n[[rounds.steps]]\nmove = "draft"\n'
+STEP = "[[rounds.steps]]\n"
+DRAFT = f'[[rounds]]\n{STEP}move = "draft"\n'
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -125,6 +126,7 @@ def test_settings_that_make_no_sense_are_refused(name: str, settings: dict[str, 
         (HEAD + DRAFT + "n = [1]\n", "must be of the kind int"),
         (HEAD + DRAFT + 'n = "$n"\n', r"\$n refers to no entry of \[parameters\]"),
         (HEAD + DRAFT.replace("draft", "drift"), "unknown move 'drift'; there are draft"),
+        (HEAD + DRAFT + STEP + 'move = "draft"\nn = 2\n', "round 1, step 2: the round has a step 'draft' already"),
         (HEAD + "settled = 2\n" + DRAFT, "settled is 2; it must be a probability"),
         (HEAD + "max_generated_tokens = -5\n" + DRAFT, "max_generated_tokens is -5"),
         (HEAD + 'confirm = "yes"\n' + DRAFT, "confirm is 'yes'"),
@@ -137,6 +139,11 @@ def test_a_file_that_is_wrong_is_refused_in_one_sentence_that_names_the_place(te
         read(text, "mine", {})
     assert "\n" not in str(caught.value)
     assert "mine" in str(caught.value)
+
+
+def test_a_move_may_come_again_in_another_round():
+    rounds = read(HEAD + 2 * DRAFT, "mine", {}).rounds
+    assert [[step.move for step in round.steps] for round in rounds] == [["draft"], ["draft"]]
 
 
 def test_files_that_are_no_strategy(tmp_path: Path):

@@ -37,7 +37,7 @@ def answer_of(solved: Solved, budget: int | None = None) -> Answer:
             move=member.candidate.move,
             parent=member.candidate.parent,
             code=_text(member.candidate.program.code),
-            count=member.drawn + member.derived,
+            count=member.completions,
             tokens=member.candidate.tokens,
         )
         for member in pool.members

@@ -157,34 +157,41 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What an arm plays. ``budgets``: generated tokens by problem, where the arm is matched to another."""
+    """What an arm plays. ``budgets``: generated tokens by problem; None where the arm is not matched to another."""
 
     strategy: Strategy
     moves: Mapping[str, Move]
-    budgets: Mapping[str, int]
+    budgets: Mapping[str, int] | None
+
+    def plays(self, problem: str) -> bool:
+        """Whether it is known what the problem may cost."""
+        return self.budgets is None or problem in self.budgets
+
+    def budget(self, problem: str) -> int | None:
+        """The problem's own budget."""
+        return None if self.budgets is None else self.budgets[problem]
 
     def for_problem(self, problem: str) -> Strategy:
         """The strategy with the problem's budget."""
-        if not self.budgets:
-            return self.strategy
-        return replace(self.strategy, max_generated_tokens=max(1, self.budgets[problem]))
+        budget = self.budget(problem)
+        return self.strategy if budget is None else replace(self.strategy, max_generated_tokens=max(1, budget))
 
 
-def budgets(root: Path, arm: Arm, seed: int) -> dict[str, int]:
+def budgets(root: Path, arm: Arm, seed: int) -> dict[str, int] | None:
     """Generated tokens that a matched arm may spend, by problem: what its reference spent, as it was handed over.
 
-    A replay reads the original run's, so it finds the same.
+    What the reference lost cost nothing and says nothing: it has no budget, and is no part of a mean. A replay reads
+    the original run's, so it finds the same. None for an arm that is not matched.
 
     Raises:
         UsageError: the reference's submissions are absent or malformed.
     """
     if not arm.match:
-        return {}
-    spent = records.submissions(RunFiles.at(root).submissions(arm.match, seed))
-    tokens = {name: row.usage.generated_tokens for name, row in spent.items()}
-    if arm.match_total:
-        mean = round(sum(tokens.values()) / max(len(tokens), 1))
-        return dict.fromkeys(tokens, mean)
+        return None
+    rows = records.submissions(RunFiles.at(root).submissions(arm.match, seed))
+    tokens = {name: row.usage.generated_tokens for name, row in rows.items() if not row.lost}
+    if arm.match_total and tokens:
+        return dict.fromkeys(rows, round(sum(tokens.values()) / len(tokens)))
     return tokens
 
 
@@ -194,6 +201,7 @@ class _ArmRun:
     def __init__(self, ground: _Ground, arm: Arm, seed: int, chosen: _Chosen, tools: Tools) -> None:
         self._ground, self._arm, self._seed = ground, arm, seed
         self._chosen, self._tools = chosen, tools
+        self._problems = [p for p in ground.problems if chosen.plays(p.id)]
         spec = ground.job.spec
         self._settings = Settings(seed, spec.sampling, spec.max_tokens, spec.thinking)
         self._deadline = spec.deadline_s
@@ -203,13 +211,21 @@ class _ArmRun:
     async def all(self) -> dict[str, Answer]:
         """Answers by problem. Those lost to the server are tried once more; diverged replays have none.
 
+        A problem that was lost by the arm that this one is matched to is not played: nobody knows its budget.
+
         Raises:
             LLMError: the model server answers nothing.
             UsageError: a problem cannot be worked on.
             SandboxError: the sandbox is beyond recovery.
         """
-        await gather(self._one(p) for p in self._ground.problems)
-        await gather(self._one(p) for p in self._ground.problems if self._is_lost(p.id))
+        await gather(self._one(p) for p in self._problems)
+        await gather(self._one(p) for p in self._problems if self._is_lost(p.id))
+        for problem in self._ground.problems:
+            if not self._chosen.plays(problem.id):
+                self._answers[problem.id] = lost(
+                    problem.id, f"it was lost by {self._arm.match}, which it is matched to"
+                )
+                self._tell(problem, 0.0)
         return self._answers
 
     def _is_lost(self, problem: str) -> bool:
@@ -228,7 +244,7 @@ class _ArmRun:
                     deadline=self._deadline,
                     moves=self._chosen.moves,
                 )
-                self._answers[problem.id] = answer_of(solved, self._chosen.budgets.get(problem.id))
+                self._answers[problem.id] = answer_of(solved, self._chosen.budget(problem.id))
             except LLMError as error:
                 self._answers[problem.id] = lost(problem.id, str(error))
                 self._give_up_if_down(error)
@@ -241,7 +257,7 @@ class _ArmRun:
 
     def _give_up_if_down(self, error: LLMError) -> None:
         so_far = self._answers.values()
-        if all(a.submission.lost for a in so_far) and len(so_far) >= min(_GIVE_UP_AFTER, len(self._ground.problems)):
+        if all(a.submission.lost for a in so_far) and len(so_far) >= min(_GIVE_UP_AFTER, len(self._problems)):
             raise error
 
     def _diverged(self, problem: Problem, error: ReplayError) -> None:

@@ -93,13 +93,20 @@ def _unescaped(source: str) -> str:
     return _ESCAPED.sub(r"\1", source)
 
 
+def _without_entities(source: str) -> str:
+    try:
+        return html.unescape(source)
+    except ValueError:  # a character's number with more digits than Python takes
+        return source
+
+
 _MENDS: tuple[Callable[[str], str], ...] = (
     textwrap.dedent,
     _without_prompts,
     _without_numbers,
     _without_marks,
     _typography,
-    html.unescape,
+    _without_entities,
     _plain_tabs,
     textwrap.dedent,
     _unescaped,

@@ -27,33 +27,48 @@ _IMPORTS: dict[str, str] = {
 """Names that mean one thing only. LeetCode's editor imports them all, so that replies often leave them out."""
 
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
 def bound(node: ast.AST) -> set[str]:
     """Names that ``node`` binds in any scope inside it."""
+    return {name for part in ast.walk(node) for name in _bound_at(part)}
+
+
+def bound_by(node: ast.stmt, *, imports: bool = True) -> set[str]:
+    """Names that the top-level statement ``node`` binds in the module, with or without those that it ``imports``.
+
+    The inner names of definitions, lambdas and comprehensions are their own.
+    """
     names: set[str] = set()
-    for part in ast.walk(node):
-        match part:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                names.add(name)
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
-                names.add(name)
-            case ast.alias(name=name, asname=given):
-                names.add(given or name.partition(".")[0])
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                names.add(name)
-            case ast.MatchMapping(rest=str(name)):
-                names.add(name)
-            case _:
-                pass
+    todo: list[ast.AST] = [node]
+    while todo:
+        part = todo.pop()
+        if imports or not isinstance(part, ast.alias):
+            names.update(_bound_at(part))
+        if isinstance(part, _COMPREHENSIONS):
+            todo += [inner.target for inner in ast.walk(part) if isinstance(inner, ast.NamedExpr)]
+        elif not isinstance(part, (*_DEFINITIONS, ast.Lambda)):
+            todo += ast.iter_child_nodes(part)
     return names
 
 
-def bound_by(node: ast.stmt) -> set[str]:
-    """Names that the top-level statement ``node`` binds in the module; a definition's inner names are its own."""
-    match node:
+def _bound_at(part: ast.AST) -> tuple[str, ...]:
+    """What this one node binds, without those inside it."""
+    match part:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return {name}
+            return (name,)
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+            return (name,)
+        case ast.alias(name=name, asname=given):
+            return (given or name.partition(".")[0],)
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return (name,)
+        case ast.MatchMapping(rest=str(name)):
+            return (name,)
         case _:
-            return bound(node)
+            return ()
 
 
 def read(nodes: Iterable[ast.AST]) -> set[str]:
@@ -67,11 +82,29 @@ def read(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def free(node: ast.stmt) -> set[str]:
-    """Names that ``node`` takes from the module around it."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return read([node])
-    shared = {name for part in ast.walk(node) if isinstance(part, ast.Global) for name in part.names}
-    return read([node]) - (bound(node) - {node.name} - shared)
+    """Names that ``node`` takes from the module around it, when it is loaded or called."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            shared = {name for part in ast.walk(node) if isinstance(part, ast.Global) for name in part.names}
+            return read([node]) - (bound(node) - {node.name} - shared)
+        case ast.ClassDef():
+            inner = (part for part in node.body if isinstance(part, _DEFINITIONS))
+            return loads(node).union(*map(free, inner))
+        case _:
+            return loads(node)
+
+
+def loads(node: ast.stmt) -> set[str]:
+    """Names of the module that ``node`` reads when it is loaded; none for a function, which is only made then."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return set()
+        case ast.ClassDef():
+            own = {name for part in node.body for name in bound_by(part)}
+            head = (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords))
+            return read(head) | (set[str]().union(*map(loads, node.body)) - own)
+        case _:
+            return read([node]) - (bound(node) - bound_by(node))
 
 
 def unknown(tree: ast.Module) -> set[str]:

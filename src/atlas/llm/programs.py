@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
 from atlas.llm.fences import Block, answer, blocks
 from atlas.llm.mend import mended
@@ -62,8 +63,9 @@ def read_program(text: str, entry: str | None, *, cut: bool = False, given: Coll
 
     With ``entry`` it is the last fenced block that compiles and defines ``entry``: at its top level, or as a method of
     a class such as LeetCode's ``Solution``, in its own spelling or in camel case (an adapter is added). Blocks that
-    need each other are joined. Tests and what else runs at the top level is left out. Without ``entry`` it is the last
-    block that reads like a program (Python by its label and by reading its input, where there are several).
+    need each other are joined. Tests and what else runs at the top level is left out; an import of ``entry`` defines
+    nothing, and a body that is still to be written comes last. Without ``entry`` it is the last block that reads like
+    a program (Python by its label and by reading its input, where there are several).
 
     Prose around code without fences, or after a fence that is never closed, is cut off. Of a reply that was ``cut``
     off, a function is taken only if something stands behind it; a whole program only if its fence is closed. Names
@@ -73,7 +75,8 @@ def read_program(text: str, entry: str | None, *, cut: bool = False, given: Coll
     if entry is not None and not entry.isidentifier():
         return Read(None, Why.NAME)
     sources = _ranked(found, entry) or [Block("", answer(text, cut=cut), closed=False)]
-    for source in _attempts(sources):
+    stubs = [source for source in sources if entry is not None and _is_stub(source.text, entry)]
+    for source in chain(_attempts([s for s in sources if s not in stubs]), _attempts(stubs)):
         if (read := _read(source, entry, given, cut=cut and not source.closed)) is not None:
             return read
     return Read(None, _why(sources, bool(found), entry, cut))
@@ -103,6 +106,24 @@ def _ranked(found: Sequence[Block], entry: str | None) -> list[Block]:
     return [block for _, block in sorted(enumerate(found), key=promise, reverse=True) if block.info not in _OTHERS]
 
 
+def _is_stub(text: str, entry: str) -> bool:
+    """Whether the last definition of ``entry`` in the block has no body yet, as in a signature shown once more."""
+    tree, names = parsed(text), (entry, *_spellings(entry))
+    nodes = [] if tree is None else list(ast.walk(tree))
+    found = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and n.name in names]
+    return bool(found) and all(_does_nothing(node) for node in max(found, key=lambda n: n.lineno).body)
+
+
+def _does_nothing(node: ast.stmt) -> bool:
+    match node:
+        case ast.Pass() | ast.Expr(value=ast.Constant()):
+            return True
+        case ast.Raise(exc=ast.Name(id=name) | ast.Call(func=ast.Name(id=name))):
+            return name == "NotImplementedError"
+        case _:
+            return False
+
+
 def _joined(sources: Sequence[Block]) -> Block | None:
     """The best block after those that define what it reads and does not have; None where it has all."""
     trees = [compiled(block.text) for block in sources]
@@ -130,19 +151,19 @@ def _read(source: Block, entry: str | None, given: Collection[str], *, cut: bool
     if tree is None or not any(does_something(node) for node in tree.body):
         return None
     if entry is None:
-        return None if cut else _finished(_started(source.text, tree), (), given)
+        return None if cut else _finished(_started(source.text, tree), None, (), given)
     found = _entry(tree, entry)
     if found is None or (cut and not _followed(source.text, found.name)):
         return None
     # Where only an adapter or an alias makes the name, it goes behind what is kept.
     kept = trimmed(source.text, tree, found.needs, (entry, found.name))
-    return _finished(kept + found.adapter, found.notes, given)
+    return _finished(kept + found.adapter, entry, found.notes, given)
 
 
-def _finished(code: str, notes: tuple[str, ...], given: Collection[str]) -> Read | None:
-    """The program with the imports that it forgot, if it still compiles then."""
+def _finished(code: str, entry: str | None, notes: tuple[str, ...], given: Collection[str]) -> Read | None:
+    """The program with the imports that it forgot, if it still compiles then and has what was asked for."""
     tree = compiled(code)
-    if tree is None:
+    if tree is None or (entry is not None and entry not in _defined(tree)):
         return None
     imports = forgotten_imports(tree, given)
     if imports:
@@ -169,10 +190,14 @@ class _Entry:
     notes: tuple[str, ...] = ()
 
 
+def _defined(tree: ast.Module) -> set[str]:
+    """Names that the module itself makes: those that it imports, or may make, are made elsewhere."""
+    sure = [node for node in tree.body if not isinstance(node, ast.If | ast.For | ast.While)]
+    return {name for node in sure for name in bound_by(node, imports=False)}
+
+
 def _entry(tree: ast.Module, entry: str) -> _Entry | None:
-    defined = {
-        name for node in tree.body if not isinstance(node, ast.If | ast.For | ast.While) for name in bound_by(node)
-    }
+    defined = _defined(tree)
     if entry in defined:
         return _Entry(entry, entry)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]

@@ -9,7 +9,8 @@ import ast
 import sys
 from collections.abc import Collection
 
-from atlas.llm.names import bound_by, free, read
+from atlas.llm.names import bound_by, free, loads, read
+from atlas.llm.syntax import UNUSABLE
 
 _ACTS = {"input", "print", "exit", "quit", "breakpoint", "open"}
 _ACTING_ATTRIBUTES = {"testmod", "main", "exit", "readline", "readlines", "write", "read"}
@@ -20,7 +21,8 @@ def trimmed(source: str, tree: ast.Module, entry: str, also: Collection[str] = (
 
     Left out are asserts, a main guard, expressions without effect, statements that print, read, exit or call
     ``entry`` (or a name in ``also``), test functions and classes that ``entry`` does not use, statements that
-    depend on what was left out, and imports from outside the standard library that nothing uses then.
+    depend on what was left out, and imports from outside the standard library that nothing uses then. Where that
+    cannot be written, it is ``source`` as it is.
     """
     calls = {entry, *also}
     needed = _needed(tree, calls)
@@ -79,9 +81,7 @@ def _without_dependents(kept: list[ast.stmt], tree: ast.Module) -> list[ast.stmt
     while True:
         staying = {name for node in kept for name in bound_by(node)}
         gone = {name for node in tree.body for name in bound_by(node)} - staying
-        rest = [
-            node for node in kept if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not read([node]) & gone
-        ]
+        rest = [node for node in kept if not loads(node) & gone]
         if len(rest) == len(kept):
             return kept
         kept = rest
@@ -107,7 +107,10 @@ def _text(source: str, tree: ast.Module, kept: list[ast.stmt]) -> str:
     lines = source.split("\n")
     gone = {line for node in tree.body if node not in kept for line in _lines_of(node)}
     if gone & {line for node in kept for line in _lines_of(node)}:
-        return ast.unparse(ast.Module(kept, [])) + "\n"
+        try:
+            return ast.unparse(ast.Module(kept, [])) + "\n"
+        except UNUSABLE:  # a long sum nests deeper than unparse can go
+            return source
     return "\n".join(line for i, line in enumerate(lines, 1) if i not in gone).strip("\n") + "\n"
 
 

@@ -62,16 +62,25 @@ class Additions:
 
 @dataclass(slots=True)
 class Member:
-    """A distinct candidate in the pool: how often it was drawn independently, and how often derived."""
+    """A distinct candidate in the pool: how often it was drawn independently, and how often derived.
+
+    ``echoed`` counts the times it was given back as a correction of itself, or of what was made from it.
+    """
 
     candidate: Candidate
     drawn: int = 0
     derived: int = 0
+    echoed: int = 0
 
     @property
     def weight(self) -> float:
-        """Votes: repairs of a candidate are no independent draws, and count a quarter."""
+        """Votes: what is made from another candidate is no independent draw, and counts a quarter; an echo nothing."""
         return self.drawn + 0.25 * self.derived
+
+    @property
+    def completions(self) -> int:
+        """How many completions held it, whatever they say for it."""
+        return self.drawn + self.derived + self.echoed
 
 
 @dataclass(slots=True)
@@ -122,9 +131,21 @@ class Pool:
         member = self.members[place]
         if candidate.parent is None:
             member.drawn += 1
+        elif self._descends(candidate, member):
+            member.echoed += 1
         else:
             member.derived += 1
         return member
+
+    def _descends(self, candidate: Candidate, member: Member) -> bool:
+        """Whether ``candidate`` was made from ``member``, directly or by way of others."""
+        by_id = {m.candidate.id: m for m in self.members if m.candidate is not candidate}
+        parent = candidate.parent
+        while parent is not None and (ancestor := by_id.pop(parent, None)) is not None:
+            if ancestor is member:
+                return True
+            parent = ancestor.candidate.parent
+        return False
 
     def add_input(self, input: Input) -> int | None:
         """Index of ``input``, added if it is new; None if it can't be carried to the sandbox."""

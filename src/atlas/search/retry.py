@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from atlas.llm.types import Client, Completion, Reply, Request
+from atlas.search.settings import derived_seed
 
 Usable = Callable[[Completion], bool]
 """Whether a completion holds what it was asked for."""
@@ -15,11 +17,26 @@ CUT_OFF_FULL = "a reply was cut off, and the context has no room for a longer on
 
 
 def larger_limit(client: Client | None, request: Request, reply: Reply) -> int:
-    """Twice the request's token limit, or what the context leaves; 0 where that is not a quarter more at least."""
+    """Twice the request's token limit, or what the context leaves; 0 where that is not a quarter more at least.
+
+    The context holds prompt, thought and answer, so the budget of a thought is no room for the answer.
+    """
     limit = 2 * request.max_tokens
     if client is not None and client.capabilities.context is not None:
         # A sum over several prompts is no prompt's length.
         alone = request.thinking is None and (client.capabilities.n or request.n == 1)
         prompt = reply.prompt_tokens if alone else sum(len(m.content) for m in request.messages) // 3
-        limit = min(limit, client.capabilities.context - prompt)
+        thinking = request.thinking if client.capabilities.thinking != "none" else None
+        thought = 0 if thinking is None else thinking.budget
+        limit = min(limit, client.capabilities.context - prompt - thought)
     return limit if limit >= 1.25 * request.max_tokens else 0
+
+
+def second_try(request: Request, n: int, limit: int) -> Request:
+    """The request for ``n`` choices once more, with ``limit`` tokens and a seed of its own.
+
+    Choice ``i`` is drawn with ``seed + i``: with the first try's seed, choice 0 would be its choice 0 over again, and
+    count as another vote.
+    """
+    seed = None if request.seed is None else derived_seed(request.seed, "retry")
+    return replace(request, n=n, max_tokens=limit, seed=seed)

@@ -18,7 +18,7 @@
     repeat = "$rounds"                   # a number, or "budget": while a token budget is given and not spent
     phase = 1                            # 1, 2 or 3; for the report
 
-    [[rounds.steps]]                     # the steps of a round run at the same time
+    [[rounds.steps]]                     # the steps of a round run at the same time, each another move
     move = "draft"
     n = "$n"                             # every other key is a parameter of the move
 
@@ -229,6 +229,9 @@ def _round(row: _Round, place: str, values: Mapping[str, Scalar]) -> Round:
         where = f"{place}, step {i + 1}"
         params = {name: _resolved(value, values, where) for name, value in (step.model_extra or {}).items()}
         check_step(step.move, params, f"The strategy {where}")
+        if any(other.move == step.move for other in steps):
+            # What the tape records is named by round and move: the two would be taken for one.
+            raise UsageError(f"The strategy {where}: the round has a step {step.move!r} already; use another round.")
         steps.append(Step(step.move, params))
     repeat = None if row.repeat == "budget" else _count(_resolved(row.repeat, values, place), place, "repeat")
     return Round(tuple(steps), row.when == "unsettled", repeat, row.phase)

@@ -21,7 +21,7 @@ from atlas.search.discarded import collected
 from atlas.search.evidence import Posterior
 from atlas.search.pool import Pool
 from atlas.search.progress import OnEvent, Replied, ignore
-from atlas.search.retry import CUT_OFF_FULL, CUT_OFF_HELPED, CUT_OFF_TWICE, Usable, larger_limit
+from atlas.search.retry import CUT_OFF_FULL, CUT_OFF_HELPED, CUT_OFF_TWICE, Usable, larger_limit, second_try
 from atlas.search.settings import Settings, Tools, derived_seed
 from atlas.search.wire import (
     execution_data,
@@ -161,7 +161,7 @@ class Session:
         if not limit:
             self.reasons[CUT_OFF_FULL] += len(cut)
             return reply
-        again = await self._answered(f"{key}-retry", replace(request, n=len(cut), max_tokens=limit))
+        again = await self._answered(f"{key}-retry", second_try(request, len(cut), limit))
         completions = list(reply.completions)
         for i, longer in zip(cut, again.completions, strict=False):
             self.reasons[CUT_OFF_HELPED if usable(longer) else CUT_OFF_TWICE] += 1

@@ -201,7 +201,7 @@ def _ranked(session: Session, standing: Posterior) -> Ranked:
     return Ranked(
         problem_id=pool.problem.id,
         round=session.round,
-        candidates=sum(m.drawn + m.derived for m in pool.members),
+        candidates=sum(m.completions for m in pool.members),
         distinct=len(pool.members),
         examples=len(pool.examples),
         passing=int(standing.passes_examples.sum()),

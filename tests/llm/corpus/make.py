@@ -178,6 +178,14 @@ FUNCTION_HABITS: dict[str, Habit] = {
         if "@" not in b.code
         else None
     ),
+    "class and a driver with its names": lambda b: (
+        fence(
+            in_class(b, b.entry or "")
+            + f"\n\nitem = total = text = input()\nresult = Solution().{b.entry}(item)\nprint(result)"
+        )
+        if "@" not in b.code
+        else None
+    ),
     "camel case": lambda b: fence(re.sub(rf"\b{b.entry}\b", camel(b.entry or ""), b.whole)),
     "main guard": lambda b: fence(f"{b.whole}\n\n\nif __name__ == '__main__':\n    print({b.entry}(eval(input())))"),
     "wrong asserts": lambda b: fence(f"{b.whole}\n\n# Test cases\nassert {b.call} == 'no'\nprint('All tests passed!')"),
@@ -229,6 +237,23 @@ FUNCTION_HABITS: dict[str, Habit] = {
     "no imports": lambda b: fence(b.whole.replace(b.imports, "").lstrip()) if b.imports else None,
     "helper apart": lambda b: f"A helper first:\n{fence(b.helpers)}\nThen:\n{fence(b.code)}" if b.helpers else None,
     "imports apart": lambda b: f"{fence(b.imports)}\nand\n{fence(b.code)}" if b.imports and not b.helpers else None,
+    "tests that import it": lambda b: (
+        f"{fence(b.whole)}\nTests:\n{fence(f'from solution import {b.entry}' + chr(10) + f'assert {b.call} == 0')}"
+    ),
+    "pytest file that imports it": lambda b: (
+        f"{fence(b.whole)}\n"
+        + fence(f"import pytest\nfrom main import {b.entry}\n\ndef test_{b.entry}():\n    assert {b.call} == 0")
+    ),
+    "its name for something else": lambda b: (
+        f"{fence(b.whole)}\nNot so:\n{fence(f'twice = lambda {b.entry}: 2 * {b.entry}')}"
+    ),
+    "signature once more": lambda b: (
+        f"{fence(b.whole)}\nIt has the form:\n{fence(f'def {b.entry}(*args):' + chr(10) + '    pass')}"
+    ),
+    "stub with a docstring": lambda b: (
+        f"{fence(b.whole)}\n"
+        + fence(f'class Solution:\n    def {camel(b.entry or "")}(self, *args):\n        """Here."""\n        ...')
+    ),
 }
 CUT_HABITS: dict[str, Habit] = {
     "cut in tests": lambda b: f"```python\n{b.whole}\n\n# Tests\nassert {b.call} == {b.expected!r}\nassert {b.entry}(",

@@ -190,10 +190,19 @@ async def test_where_all_fail_alike_others_are_repaired_in_the_next_round() -> N
 
 
 async def test_repairs_count_a_quarter() -> None:
+    given = session(DOUBLE, script(["."] * 3, TWICE))
+    with_candidates(given, a=(SQUARE, {2: 4, 5: 25}))
+    given.pool.add(await repair(given))
+    assert [(m.drawn, m.derived, m.weight) for m in given.pool.members] == [(1, 0, 1.0), (0, 2, 0.5)]
+
+
+async def test_a_repair_that_only_echoes_its_parent_is_no_vote_for_it() -> None:
     given = session(DOUBLE, script(["."] * 3, SQUARE))
     with_candidates(given, a=(SQUARE, {2: 4, 5: 25}))
     given.pool.add(await repair(given))
-    assert [(m.drawn, m.derived, m.weight) for m in given.pool.members] == [(1, 2, 1.5)]
+    (member,) = given.pool.members
+    assert (member.drawn, member.derived, member.echoed) == (1, 0, 2)
+    assert (member.weight, member.completions) == (1.0, 3)
 
 
 async def test_there_is_nothing_to_repair_where_all_agree() -> None:

@@ -84,17 +84,19 @@ def strata_cells(summary: Summary) -> tuple[Row, list[Row]]:
     name = last_row.arm if last_row is not None else ""
     head = ("stratum", "n", *(row.arm for row in summary.rows), f"{name} vs first", "95%")
     head += (f"{name} vs control", "95%") if controlled else ()
+    # An arm has no stratum where all of its answers there were lost, so they are joined by name.
+    by_place = [{(s.tag, s.value): s for s in row.strata} for row in summary.rows]
     rows: list[Row] = []
-    for index, stratum in enumerate(summary.rows[0].strata if summary.rows else ()):
-        across = [row.strata[index] for row in summary.rows if len(row.strata) > index]
-        last = across[-1] if len(summary.rows) > 1 else None
+    for tag, value in sorted({place for strata in by_place for place in strata}):
+        across = [strata.get((tag, value)) for strata in by_place]
+        last = across[-1] if len(across) > 1 else None
         rows.append(
             (
-                f"{stratum.tag}: {stratum.value}",
-                str(stratum.selected.problems),
-                *(percent(s.selected) for s in across),
+                f"{tag}: {value}",
+                str(max(s.selected.problems for s in across if s is not None)),
+                *("-" if s is None else percent(s.selected) for s in across),
                 *points(last.against_first if last else None)[:2],
-                *(points(last.against_control)[:2] if last and controlled else ()),
+                *(points(last.against_control if last else None)[:2] if controlled else ()),
             )
         )
     return head, rows
