@@ -2,13 +2,14 @@
 
     python benchmarks/ablation.py                           # the shipped suite
     python benchmarks/ablation.py --suite smallworld-s7     # one of `atlas bench make`
-    python benchmarks/ablation.py --resume                  # goes on with the last unfinished run of this kind
+    python benchmarks/ablation.py --resume                  # goes on with the last unfinished run of this kind and code
     python benchmarks/ablation.py --from RUN                # the tables of a recorded run again, without any model
 
-Every arm picks its answer by the same evidence over inputs made by the same move. The best-of-n arms are controls:
-they may generate as many tokens as the arm that they are matched to did, on each problem (match) or on average
-(match_total). Writes ablation.json (everything), ablation.txt (the tables) and headline.json (the few numbers that the
-README quotes) to benchmarks/results/, prints the tables, then headline.json as one line.
+Arms that choose among programs do it by the same evidence, over inputs that one move makes; phase 2 adds inputs of its
+own, phase 3 tests. The best-of-n arms are controls: they may generate as many tokens as the arm that they are matched
+to did, on each problem (match) or on average (match_total). Writes ablation.json (everything), ablation.txt (the
+tables) and headline.json (the few numbers worth quoting) to benchmarks/results/, prints the tables, then headline.json
+as one line.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ async def _result(args: argparse.Namespace) -> RunResult:
     """The finished run: a new one, one resumed, or one recorded."""
     with watching_run(quiet=False) as watch:
         if args.recorded is not None:
-            return await resume(_sealed(args.recorded), watch)
+            return await resume(_recorded(args.recorded), watch)
         spec = _spec(args)
         unfinished = _unfinished(spec) if args.resume else None
         return await (run(spec, watch) if unfinished is None else resume(unfinished, watch))
@@ -95,19 +96,27 @@ def _spec(args: argparse.Namespace) -> RunSpec:
 
 
 def _unfinished(spec: RunSpec) -> Path | None:
-    """The latest run that was asked for exactly this and is not graded yet."""
+    """The latest run of this very code that was asked for exactly this and is not graded yet."""
+    code = manifests.code_sha256()
     for folder in sorted((path.parent for path in runs_root().glob("*/run.json")), reverse=True):
         files = RunFiles.at(folder)
-        if not files.summary.is_file() and manifests.read(files).spec == spec:
+        if files.summary.is_file():
+            continue
+        manifest = manifests.read(files)
+        if manifest.spec == spec and manifest.code_sha256 == code:
             return folder
     return None
 
 
-def _sealed(run: Path) -> Path:
-    """The folder of a run that asks no model any more."""
+def _recorded(run: Path) -> Path:
+    """The folder of a run of all the arms that asks no model any more."""
     folder = run if (run / "run.json").is_file() else runs_root() / run
-    if not RunFiles.at(folder).seal.is_file():
+    files = RunFiles.at(folder)
+    if not files.seal.is_file():
         raise UsageError(f"{run} is no finished run; give --resume to finish one.")
+    had = {arm.name for arm in manifests.read(files).spec.arms}
+    if missing := [arm for arm in map(parse_arm, ARMS) if arm.name not in had]:
+        raise UsageError(f"{run} is no run of this kind; it has no arm {', '.join(arm.name for arm in missing)}.")
     return folder
 
 

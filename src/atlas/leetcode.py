@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
 from atlas.compare import codec
 from atlas.problem import Call, Example, Signature, Value
@@ -12,13 +13,12 @@ _CLASS = re.compile(r"^[ \t]*class\s+Solution\b[^\n:]*:[ \t]*\n", re.MULTILINE)
 _DEFINITION = re.compile(r"^[ \t]*#[ \t]*Definition for[^\n]*\n(?:[ \t]*#[^\n]*\n)*", re.MULTILINE)
 _EMPTY_FENCE = re.compile(r"^[ \t]*```\w*[ \t]*\n\s*```[ \t]*$", re.MULTILINE)
 _DOCSTRING = re.compile(r"\s*(\"\"\"|''')(?P<text>.*?)\1", re.DOTALL)
-_EXAMPLE = re.compile(
-    r"^(?:[ \t]*[*_#]*[ \t]*Example[ \t]*(?P<number>\d*)[ \t]*[:*_]*[ \t]*\n\s*)?"
-    r"[ \t]*[*_]*Input[*_]*:[*_]*\s*(?P<input>\S.*?)\n"
-    r"\s*[*_]*Output[*_]*:[*_]*\s*(?P<output>\S.*?)"
-    r"(?=\n[ \t]*[*_#]*(?:Explanation|Example|Constraints|Input|Note|Follow)|\n[ \t]*\n|\s*\Z)",
-    re.MULTILINE | re.DOTALL,
+_INPUT, _OUTPUT = (
+    re.compile(rf"^[ \t]*[*_]*{label}[*_]*:[*_]*\s*(?=\S)", re.MULTILINE) for label in ("Input", "Output")
 )
+_END = re.compile(r"\n[ \t]*(?:[*_#]*(?:Explanation|Example|Constraints|Input|Note|Follow)|\n)")
+_TITLE = re.compile(r"(?:^|\n)[ \t]*(?:[*_#]+[ \t]*)?Example[ \t]*(?:\d+[ \t]*)?[:*_]*\Z")
+_LONGEST_TITLE = 200
 _EXPLANATION = re.compile(r"\s*[*_]*Explanation[*_]*:[*_]*")
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _UNUSABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
@@ -52,8 +52,8 @@ def after_method(text: str) -> str:
 
 def tidy(text: str) -> str:
     """The statement without fences that hold nothing any more, and without rows of blank lines."""
-    text = re.sub(r"[ \t]+$", "", _EMPTY_FENCE.sub("", text), flags=re.MULTILINE)
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    lines = (line.rstrip(" \t") for line in _EMPTY_FENCE.sub("", text).split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def take_examples(text: str, signature: Signature) -> tuple[str, list[Example]]:
@@ -61,17 +61,33 @@ def take_examples(text: str, signature: Signature) -> tuple[str, list[Example]]:
     examples: list[Example] = []
     kept: list[str] = []
     at = 0
-    for found in _EXAMPLE.finditer(text):
-        example = _example(found["input"], found["output"], signature)
+    for start, given, output, end in _shown(text):
+        example = _example(given, output, signature)
         if example is None:
             continue
         examples.append(example)
-        kept.append(text[at : found.start()])
-        at = found.end()
+        kept.append(_without_title(text[at:start]))
+        at = end
         if explained := _EXPLANATION.match(text, at):
             kept.append(f"Explanation of example {len(examples)}:")
             at = explained.end()
     return (tidy("".join([*kept, text[at:]])) if examples else text), examples
+
+
+def _shown(text: str) -> Iterator[tuple[int, str, str, int]]:
+    """Each pair of an input and the output after it: where it starts, both texts, where it ends."""
+    at = 0
+    while (given := _INPUT.search(text, at)) and (told := _OUTPUT.search(text, given.end())):
+        ended = _END.search(text, told.end())
+        at = ended.start() if ended else len(text)
+        yield given.start(), text[given.end() : told.start()], text[told.end() : at], at
+
+
+def _without_title(text: str) -> str:
+    """``text`` without the ``Example 1:`` at its end."""
+    bare = text.rstrip()
+    title = _TITLE.search(bare, max(0, len(bare) - _LONGEST_TITLE))
+    return text if title is None else bare[: title.start()] + "\n"
 
 
 def _example(given: str, output: str, signature: Signature) -> Example | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from atlas import leetcode, structures
@@ -21,15 +22,14 @@ MAX_CHARACTERS: Final = 100_000
 _DEF = re.compile(r"(?:^|(?<=\s)|(?<=`))def\s+(?!__init__\b)\w+\s*\(")
 _RETURNS = re.compile(r"(?:\s*->\s*[^:\n`]+)?[ \t]*:?")
 _LONGEST_SIGNATURE = 2_000
-_LABEL = re.compile(r"^\s*(?:function )?signature\s*:?\s*$", re.IGNORECASE | re.MULTILINE)
-_HEADING = re.compile(r"^\s*(?:some )?examples?(?: cases?)?\s*:?\s*$", re.IGNORECASE)
+_LABEL = re.compile(r"^[ \t]*(?:function )?signature[ \t]*(?::[ \t]*)?$", re.IGNORECASE | re.MULTILINE)
+_HEADING = re.compile(r"^\s*(?:some )?examples?(?: cases?)?\s*(?::\s*)?$", re.IGNORECASE)
 _LEAD = re.compile(r"^\s*(?:[-*]\s+|>>>\s*|assert\s+)?`?")
-_BLOCK = re.compile(
-    r"^[ \t]*(?:sample |example )?input[ \t]*\d*[ \t]*:[ \t]*\n(?P<input>.*?)\n"
-    r"[ \t]*(?:sample |example )?output[ \t]*\d*[ \t]*:[ \t]*\n(?P<output>.*?)"
-    r"(?=\n[ \t]*\n|\n[ \t]*(?:sample |example )?input|\Z)",
-    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+_INPUT, _OUTPUT = (
+    re.compile(rf"[ \t]*(?:sample |example )?{label}[ \t]*(?:\d+[ \t]*)?:[ \t]*", re.IGNORECASE)
+    for label in ("input", "output")
 )
+_BLOCK_END = re.compile(r"[ \t]*(?:$|(?:sample |example )?input)", re.IGNORECASE)
 
 
 def read_statement(text: str, *, id: str = "problem") -> Problem:
@@ -115,12 +115,35 @@ def _signature(node: ast.FunctionDef) -> Signature:
 
 
 def _stdin(text: str, id: str) -> StdinProblem:
-    examples = tuple(
-        Example(Stdin(m["input"].strip("\n") + "\n"), m["output"].strip("\n") + "\n") for m in _BLOCK.finditer(text)
-    )
-    lines = _BLOCK.sub("", text).split("\n") if examples else text.split("\n")
-    statement = "\n".join(line for line in lines if not (examples and _HEADING.match(line))).strip()
+    kept, examples = _take_blocks(text.split("\n"))
+    statement = "\n".join(line for line in kept if not (examples and _HEADING.match(line))).strip()
     return StdinProblem(id, statement or text, examples)
+
+
+def _take_blocks(lines: list[str]) -> tuple[list[str], tuple[Example, ...]]:
+    """The lines around blocks of ``Input:`` and ``Output:``, and the examples in those."""
+    kept: list[str] = []
+    examples: list[Example] = []
+    at = 0
+    while at < len(lines):
+        if not _INPUT.fullmatch(lines[at]):
+            kept.append(lines[at])
+            at += 1
+            continue
+        told = _following(lines, at + 2, _OUTPUT.fullmatch)
+        if told + 1 >= len(lines):
+            break  # nor does an output follow any later input
+        end = _following(lines, told + 2, _BLOCK_END.match)
+        given, output = ("\n".join(part).strip("\n") + "\n" for part in (lines[at + 1 : told], lines[told + 1 : end]))
+        examples.append(Example(Stdin(given), output))
+        kept.append("")
+        at = end
+    return [*kept, *lines[at:]], tuple(examples)
+
+
+def _following(lines: Sequence[str], first: int, fits: Callable[[str], object]) -> int:
+    """The first line from ``first`` on that fits, or how many lines there are."""
+    return next((place for place in range(first, len(lines)) if fits(lines[place])), len(lines))
 
 
 def _take_examples(text: str, name: str) -> tuple[str, list[Example]]:

@@ -102,7 +102,8 @@ def adapter(signature: Signature) -> str:
     """Source that goes behind a program so that its function takes and returns plain lists; empty if it does so.
 
     A function that is annotated to return None works in place: its first argument is the result then. A number in
-    place of a node means the node of that value in an earlier argument, and a node that is returned is its value then.
+    place of a node means the node of that value in an earlier argument, and a node that is returned is its value then
+    (None where there is none).
     """
     taken = shapes(signature)
     returned = shape_of(signature.returns)
@@ -175,8 +176,8 @@ def _atlas_adapted(name, taken, returned, in_place):
         kind = ListNode if shape == "list" else TreeNode
         if value is not None and not isinstance(value, kind):
             raise TypeError(f"a {kind.__name__} is expected, not {type(value).__name__}")
-        if found_by_value and value is not None:
-            return value.val
+        if found_by_value:
+            return None if value is None else value.val
         return values_of(value) if shape == "list" else levels(value)
 
     def values_of(node):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,4 +78,18 @@ def test_the_tables_come_again_from_a_recorded_run(
 def test_a_run_that_is_not_finished_has_no_tables(atlas_home: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.argv", ["ablation.py", "--from", "nothing"])
     with pytest.raises(SystemExit, match="is no finished run"):
+        ablation.main()
+
+
+def test_a_run_of_other_arms_is_refused_by_name(
+    atlas_home: Path, model: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+):
+    import asyncio
+
+    small_suite()
+    arms = map(parse_arm, ("single", "sampled", "thinking-only", "phase1", "phase1+2", "phase1+3", "full"))
+    root = asyncio.run(run(spec_for(model.url, *arms, limit=1), drop)).root
+    monkeypatch.setattr("sys.argv", ["ablation.py", "--from", root.name])
+    missing = "best-of-n-match-full, best-of-n-match_total-full, best-of-n-match-phase1+3"
+    with pytest.raises(SystemExit, match=re.escape(f"it has no arm {missing}.")):
         ablation.main()

@@ -12,9 +12,12 @@ from atlas.bench import manifest as manifests
 from atlas.bench.home import find_suite, user_suite
 from atlas.bench.jsonl import write_lines
 from atlas.bench.keys import HiddenTest, Key
+from atlas.bench.phases import PhaseRates
 from atlas.bench.records import Grade, PoolCandidate, PoolRecord, Seconds, Submission, UsageRow, code_sha256
+from atlas.bench.records import grades as read_grades
 from atlas.bench.report import html, table
 from atlas.bench.report.plain import as_data
+from atlas.bench.report.story import story
 from atlas.bench.spec import Arm, RunFiles, RunSpec
 from atlas.bench.suites.install import install
 from atlas.bench.suites.store import load
@@ -149,6 +152,47 @@ def test_reports_show_the_same_numbers_and_escape_everything(files: RunFiles):
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert json.loads(json.dumps(as_data(summary)))["rows"][1]["selected"]["mean"] == 0.7
+
+
+def test_the_control_of_a_phase_is_compared_on_the_solves_that_it_answered(files: RunFiles):
+    summary = summarize(files)
+    rates = PhaseRates(
+        phase=3, solves=40, entered=20, wrong=12, rescued=5, damaged=1, generated_tokens=9,
+        controlled=10, controlled_rescued=3, controlled_damaged=1, control_rescued=2, control_damaged=4,
+    )  # fmt: skip
+    alone = PhaseRates(phase=2, solves=40, entered=0, wrong=0, rescued=0, damaged=0, generated_tokens=0)
+    first = replace(summary.rows[0], phases=(alone, rates))
+    told = replace(summary, rows=(first,))
+    assert [dict(zip(table.PHASE_HEAD, row, strict=True)) for row in table.phase_rows(told)] == [
+        {
+            "arm": "first", "phase": "2", "entered": "0 of 40 (0.0%)", "wrong before": "0",
+            "rescued": "0 (-, 0.0%)", "damaged": "0 (-, 0.0%)",
+            "with control": "", "rescued there": "", "control rescued": "", "damaged there": "", "control damaged": "",
+        },
+        {
+            "arm": "first", "phase": "3", "entered": "20 of 40 (50.0%)", "wrong before": "12",
+            "rescued": "5 (25.0%, 12.5%)", "damaged": "1 (5.0%, 2.5%)",
+            "with control": "10", "rescued there": "3 (30.0%)", "control rescued": "2 (20.0%)",
+            "damaged there": "1 (10.0%)", "control damaged": "4 (40.0%)",
+        },
+    ]  # fmt: skip
+
+
+def test_the_story_is_of_a_program_that_was_found_wrong(files: RunFiles):
+    assert story(files) is None
+    write_lines(files.submissions("third", 0), (submitted("second", i).model_dump() for i in range(len(PROBLEMS))))
+    told = story(files)
+    assert told is not None
+    assert (told.problem.id, told.first, told.last, told.others) == ("p4", "first", "third", 2)
+    assert (told.before.code, told.after.code) == (WRONG, RIGHT)
+
+    grades = {place: grade.model_dump() for place, grade in read_grades(files.grades).items()}
+    del grades["p4", code_sha256(WRONG)]
+    grades["p5", code_sha256(WRONG)]["outcome"] = "lost"
+    write_lines(files.grades, grades.values())
+    told = story(files)
+    assert told is not None
+    assert (told.problem.id, told.others) == ("p6", 0)
 
 
 def test_an_empty_summary_renders():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,27 @@ def test_from_a_files_metadata() -> None:
     values = {"general.sampling.temp": 0.6, "general.sampling.top_k": 20, "general.sampling.top_p": "x"}
     assert from_metadata(values) == Sampling(0.6, 1.0, 20)
     assert from_metadata({"general.sampling.top_k": 20}) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("top_k", inf),
+        ("top_k", nan),
+        ("top_k", 2**40),
+        ("top_p", 0.0),
+        ("top_p", 1.5),
+        ("min_p", -0.1),
+        ("top_k", True),
+    ],
+)
+def test_what_makes_no_sense_in_a_file_is_ignored(key: str, value: float) -> None:
+    assert from_metadata({"general.sampling.temp": 0.6, f"general.sampling.{key}": value}) == Sampling(0.6)
+
+
+@pytest.mark.parametrize("temperature", [inf, nan, -1.0, 5.0, True])
+def test_a_temperature_that_makes_no_sense_is_none(temperature: float) -> None:
+    assert from_metadata({"general.sampling.temp": temperature, "general.sampling.top_k": 20}) is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from atlas.engine.gguf_check import check, sha256
+from atlas.engine.gguf_reader import Header, Malformed, read_header, read_texts
 from atlas.errors import UsageError
 
 
@@ -62,6 +63,26 @@ def test_garbage_is_one_clear_sentence(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=says) as caught:
         check(path)
     assert "\n" not in str(caught.value)
+
+
+def sparse(path: Path, start: bytes, records: int, each: bytes) -> Path:
+    """A file of ``records`` texts of 4 MiB that takes no room on the disk."""
+    with path.open("wb") as file:
+        file.write(start)
+        for _ in range(records):
+            file.write(each + struct.pack("<Q", 1 << 22))
+            file.seek(1 << 22, os.SEEK_CUR)
+        file.truncate()
+    return path
+
+
+def test_all_texts_together_are_bounded(tmp_path: Path) -> None:
+    values = sparse(tmp_path / "values", header(tensors=1, keys=40), 40, text(b"k") + struct.pack("<I", 8))
+    with values.open("rb") as file, pytest.raises(Malformed, match="bytes of text"):
+        read_header(file)
+    array = sparse(tmp_path / "array", struct.pack("<IQ", 8, 40), 40, b"")
+    with array.open("rb") as file, pytest.raises(Malformed, match="bytes of text"):
+        read_texts(file, Header({}, {"k": 40}, {"k": 0}, 1, 1), "k")
 
 
 def test_a_file_cut_anywhere_is_refused(tiny_model: Path, tmp_path: Path) -> None:

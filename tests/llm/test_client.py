@@ -2,6 +2,9 @@
 
 import asyncio
 import gc
+import threading
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from scripted_server import Failure, ScriptedServer
@@ -16,6 +19,7 @@ from atlas.llm.errors import (
     ServerFailed,
     ServerUnreachable,
 )
+from atlas.llm.exchange import exchange
 from atlas.llm.types import Message, Reply, Request, Sampling
 
 KEY = "sk-very-secret-0123456789"
@@ -251,8 +255,41 @@ async def test_a_silently_cut_prompt_is_an_error(server: ScriptedServer) -> None
         "/api/version": {"version": "0.30"},
         "/api/ps": {"models": [{"name": "scripted", "context_length": 4}]},
     }
+    client = await connected(server)
+    discarded: list[Reply] = []
+    client.on_discarded = lambda request, reply: discarded.append(reply)
     with pytest.raises(ContextExceeded):
-        await asked(server)
+        await client.complete(PLAIN)
+    assert [(c.finish, c.tokens) for r in discarded for c in r.completions] == [("cancelled", 1)]
+    await client.aclose()
+
+
+async def test_parts_that_were_made_are_told_when_another_fails(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.n, server.answer = "ignored", lambda body, index: "one two three"
+    client = await connected(server)
+    discarded: list[Reply] = []
+    client.on_discarded = lambda request, reply: discarded.append(reply)
+    first_two, read = threading.Semaphore(2), threading.Semaphore(0)
+
+    async def reading(*args: Any, **named: Any) -> Reply:
+        reply = await exchange(*args, **named)
+        read.release()
+        return reply
+
+    def refused(body: Mapping[str, Any]) -> str | None:
+        if first_two.acquire(blocking=False):
+            return None
+        return "no more" if read.acquire(timeout=60) and read.acquire(timeout=60) else None
+
+    monkeypatch.setattr("atlas.llm.client.exchange", reading)
+    server.refusal = refused  # type: ignore[method-assign]
+    with pytest.raises(RequestRejected):
+        await client.complete(Request(ASK, n=3))
+    assert [(c.finish, c.tokens) for r in discarded for c in r.completions] == [("cancelled", 3)] * 2
+    assert [r.prompt_tokens for r in discarded] == [10]
+    await client.aclose()
 
 
 async def test_the_key_is_sent_and_shown_nowhere(server: ScriptedServer) -> None:

@@ -13,8 +13,14 @@ from atlas.search.schedule import read
 from atlas.search.strategy import Strategy
 
 CODE = """
+from __future__ import annotations
+from typing import Annotated
+from atlas.search.session import Session
+from atlas.search.strategy import Range
 print("imported")
 async def echo(session, *, times: int = 1, word: str = ""): ...
+async def bounded(session: Session, *, share: Annotated[float, Range(0.5, 2)] = 1.0): ...
+async def checked(session: Unknown, *, times: int = 1): ...
 async def needs(session, *, times: int): ...
 def plain(session): ...
 """
@@ -64,13 +70,18 @@ def test_a_move_of_an_installed_distribution_is_found_and_imported_late(site: Pa
         ('move = "echo"\nspeed = 1', "'echo' has no parameter 'speed'; it takes times, word"),
         ('move = "echo"\ntimes = "x"', "times of the move 'echo' must be of the kind int"),
         ('move = "echo"\nword = 1', "word of the move 'echo' must be of the kind str"),
+        ('move = "bounded"\nshare = 0.25', "share of the move 'bounded' must not be below 0.5"),
+        ('move = "bounded"\nshare = 3', "share of the move 'bounded' must not be above 2"),
+        ('move = "checked"\ntimes = "x"', "times of the move 'checked' must be of the kind int"),
+        ('move = "checked"\ntimes = -1', "times of the move 'checked' must not be below 0"),
         ('move = "needs"', "'needs' needs a value for 'times'"),
         ('move = "plain"', "is no async function"),
         ('move = "absent"', "can't be imported"),
     ],
 )
 def test_what_a_plug_in_cannot_do_is_said_when_it_is_imported(site: Path, step: str, said: str):
-    install(site, "echo-moves", echo="echo", needs="needs", plain="plain", absent="no_such_function")
+    names = ("echo", "bounded", "checked", "needs", "plain")
+    install(site, "echo-moves", **{name: name for name in names}, absent="no_such_function")
     mine = strategy(step)
     with pytest.raises(UsageError, match=said):
         moves_for(mine)

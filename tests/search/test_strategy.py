@@ -9,7 +9,7 @@ import pytest
 from atlas.errors import UsageError
 from atlas.search.moves import MOVES
 from atlas.search.schedule import load, parameters, parse_choice, read, source_of
-from atlas.search.strategy import NAMES, Round, Scalar, Step
+from atlas.search.strategy import NAMES, Round, Scalar, Step, Strategy
 
 HEAD = 'name = "mine"\n'
 STEP = "[[rounds.steps]]\n"
@@ -30,6 +30,24 @@ def test_every_file_that_ships_has_a_name_to_ask_for_it():
 
     files = Path(atlas.search.__file__).parent.glob("strategies/*")
     assert sorted(file.stem for file in files) == sorted(NAMES)
+
+
+def phase(strategy: Strategy, number: int) -> list[Round]:
+    return [round for round in strategy.rounds if round.phase == number]
+
+
+def test_the_arms_of_the_ablation_differ_by_whole_phases_alone():
+    first, second, third, full = (load(name) for name in ("phase1", "phase1+2", "phase1+3", "full"))
+    for longer in (second, third, full):
+        assert longer.rounds[: len(first.rounds)] == first.rounds
+    assert {round.phase for round in first.rounds} == {1}
+    assert phase(second, 2) == phase(full, 2) != []
+    assert phase(third, 3) == phase(full, 3) != []
+    assert list(second.rounds) == phase(full, 1) + phase(full, 2)
+    assert list(third.rounds) == phase(full, 1) + phase(full, 3)
+    asked = [s for s in (first, second, third, full) if any(round.unsettled for round in s.rounds)]
+    assert {s.settled for s in asked} == {full.settled}
+    assert len({(s.confirm, s.thinking, s.extend) for s in (first, second, third, full)}) == 1
 
 
 def test_a_parameter_reaches_every_place_that_refers_to_it():
@@ -98,6 +116,8 @@ def test_what_is_no_setting(text: str):
         ("best-of-n", {"n": "four"}, "of the kind int, like 8"),
         ("best-of-n", {"n": True}, "of the kind int, like 8"),
         ("full", {"tokens": -1}, "at least 0"),
+        ("full", {"views": 4}, "views of the move 'repair' must not be above 3"),
+        ("full", {"samples": 0}, "samples of the move 'self_tests' must not be below 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(name: str, settings: dict[str, Scalar], said: str):
@@ -123,6 +143,14 @@ def test_settings_that_make_no_sense_are_refused(name: str, settings: dict[str, 
         (HEAD + DRAFT + 'n = "many"\n', "n of the move 'draft' must be of the kind int, not 'many'"),
         (HEAD + DRAFT + "n = true\n", "must be of the kind int, not True"),
         (HEAD + DRAFT + "n = -2\n", "must not be below 0"),
+        (HEAD + DRAFT + "batch = 0\n", "batch of the move 'draft' must not be below 1"),
+        (
+            HEAD + DRAFT + STEP + 'move = "self_tests"\nsamples = 0\n',
+            "step 2: samples .* must not be below 1",
+        ),
+        (HEAD + DRAFT + STEP + 'move = "repair"\nviews = 7\n', "views of the move 'repair' must not be above 3"),
+        (HEAD + DRAFT + STEP + 'move = "repair"\nviews = "3"\n', "views .* must be of the kind int, not '3'"),
+        (HEAD + DRAFT + STEP + 'move = "repair"\nviews = true\n', "views .* must be of the kind int, not True"),
         (HEAD + DRAFT + "n = [1]\n", "must be of the kind int"),
         (HEAD + DRAFT + 'n = "$n"\n', r"\$n refers to no entry of \[parameters\]"),
         (HEAD + DRAFT.replace("draft", "drift"), "unknown move 'drift'; there are draft"),

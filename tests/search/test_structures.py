@@ -138,6 +138,19 @@ async def test_a_node_named_by_its_value(sandbox: Sandbox) -> None:
     assert "no node has the value 9" in seen[2].error
 
 
+@in_its_loop
+async def test_no_node_where_one_is_named_by_its_value(sandbox: Sandbox) -> None:
+    asked = problem("successor", {"root": "TreeNode", "p": "TreeNode"}, TREE)
+    code = """def successor(root, p):
+    found = None
+    while root:
+        root, found = (root.left, root) if p.val < root.val else (root.right, found)
+    return found
+"""
+    seen = await run(sandbox, asked, code, ([2, 1, 3], 1), ([2, 1, 3], 3))
+    assert [o.value for o in seen] == [2, None]
+
+
 def test_the_adapter_can_be_taken_off_and_plain_functions_have_none() -> None:
     whole = assemble(REVERSE, LOOP).code
     assert without_adapter(whole).endswith(LOOP)

@@ -20,6 +20,7 @@ from atlas.engine.hardware import hardware
 from atlas.errors import UsageError
 
 FORMAT = 1
+_SOURCES = (".py", ".toml", ".j2")
 
 
 class SuiteInfo(BaseModel):
@@ -122,20 +123,20 @@ def write(files: RunFiles, manifest: Manifest) -> None:
 
 
 def prompts_sha256() -> str:
-    """One digest over every prompt template."""
+    """One digest over every prompt template and the sentences that vary them."""
     digest = hashlib.sha256()
     templates = resources.files("atlas.search.prompts")
     for entry in sorted(templates.iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".j2"):
+        if entry.name.endswith((".j2", ".toml")):
             digest.update(entry.name.encode() + b"\0" + entry.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def code_sha256() -> str:
-    """One digest over the package's Python source: two runs with the same one searched alike."""
+    """One digest over the package's source, strategies and prompts: two runs with the same one searched alike."""
     digest = hashlib.sha256()
     package = Path(atlas.__file__).parent
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(p for p in package.rglob("*") if p.suffix in _SOURCES):
         digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -65,9 +65,11 @@ async def resume(root: Path, on_event: OnEvent, *, api_key: str | None = None) -
     """Finish an interrupted run; a finished one is only summed up again.
 
     Raises:
-        UsageError: ``root`` holds no run, another process works on it, or its suite or model changed since.
+        UsageError: ``root`` holds no run, another process works on it, its suite or model changed since, or the code
+            did while problems are still to be solved.
         AtlasError: a step failed.
     """
+    _refuse_other_code(RunFiles.at(root))
     return await _finish(root, on_event, api_key)
 
 
@@ -96,6 +98,16 @@ def _create(manifest: Manifest, parent: Path) -> Path:
     except OSError as error:
         raise UsageError(f"The run can't be kept in {root}: {error.strerror}.") from None
     return root
+
+
+def _refuse_other_code(files: RunFiles) -> None:
+    """Half of a run by one search and half by another would be a table of neither. A finished one has its answers."""
+    manifest = manifests.read(files)
+    places = [(arm.name, seed) for arm in manifest.spec.arms for seed in manifest.spec.seeds]
+    if files.seal.is_file() or all(files.submissions(*place).is_file() for place in places):
+        return
+    if manifest.code_sha256 != manifests.code_sha256():
+        raise UsageError("ATLAS's code, strategies or prompts changed since this run began; start a new run.")
 
 
 async def _finish(root: Path, on_event: OnEvent, api_key: str | None) -> RunResult:

@@ -8,14 +8,20 @@ some cards add, are not sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from atlas.engine.choice import EngineChoice
 from atlas.engine.gguf_reader import Malformed, read_header
 from atlas.llm.types import Sampling
 
-_KEYS = {"temperature": "temp", "top_p": "top_p", "top_k": "top_k", "min_p": "min_p"}
+_SENSIBLE: dict[str, Callable[[float], bool]] = {
+    "temp": lambda value: 0 <= value <= 2,
+    "top_p": lambda value: 0 < value <= 1,
+    "top_k": lambda value: 0 <= value < 1 << 31,
+    "min_p": lambda value: 0 <= value <= 1,
+}
+"""What the command line takes too (and servers take); nan and inf are in no range."""
 _ORGANISATION = re.compile(r"^[a-z0-9.-]+_")
 """File names such as ``Qwen_Qwen3-14B-Q4_K_M.gguf`` begin with who made the model."""
 
@@ -83,14 +89,18 @@ CARDS = (
 
 
 def from_metadata(values: Mapping[str, object]) -> Sampling | None:
-    """What a GGUF file's header recommends; None where it has no temperature."""
-    found = {name: values.get(f"general.sampling.{key}") for name, key in _KEYS.items()}
-    numbers = {name: value for name, value in found.items() if isinstance(value, (int, float)) and value >= 0}
-    if "temperature" not in numbers:
+    """What a GGUF file's header recommends, as far as it makes sense; None where it has no temperature."""
+    found = {key: values.get(f"general.sampling.{key}") for key in _SENSIBLE}
+    numbers = {
+        key: value
+        for key, value in found.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and _SENSIBLE[key](value)
+    }
+    if "temp" not in numbers:
         return None
     defaults = Sampling()
     return Sampling(
-        float(numbers["temperature"]),
+        float(numbers["temp"]),
         float(numbers.get("top_p", defaults.top_p)),
         int(numbers.get("top_k", defaults.top_k)),
         float(numbers.get("min_p", defaults.min_p)),

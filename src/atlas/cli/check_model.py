@@ -87,8 +87,9 @@ def check_model(
     shown = suite or (_SHIPPED_SUITE if engine.kind == "shipped" else None)
     findings = asyncio.run(_check(_Ask(engine, wanted, _samples(shown), times, as_json)))
     advice = advise(findings)
-    drawing = replace(wanted, thinking=advice.thinking).drawing(engine, findings.capabilities.model)
-    advice = replace(advice, sampling=drawing.sampling)
+    # The advised thought may be longer than a small context: that is for the next command to bound, not to refuse here.
+    sampling, source = wanted.sampling(engine, findings.capabilities.model, thinking=bool(advice.thinking))
+    advice = replace(advice, sampling=sampling)
     command = _next(engine, advice, findings.capabilities.context)
     if as_json:
         click.echo(json.dumps(as_data(findings, advice) | {"next": command}, indent=1))
@@ -98,7 +99,7 @@ def check_model(
         from atlas.check.table import render  # noqa: PLC0415
 
         about = f"problems of the suite {shown}" if shown else "four small problems"
-        page = render(findings, advice, about, drawing.source, command)
+        page = render(findings, advice, about, source, command)
         Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH).print(page)
     return 0 if advice.usable else 1
 
@@ -157,7 +158,7 @@ def _telling(*, quiet: bool) -> Generator[Callable[[str], None]]:
 
 
 def _next(engine: EngineChoice, advice: Advice, seen_context: int | None) -> str:
-    """The command to type next, with every setting that was found; it works as it stands."""
+    """The command to type next, with the settings that are options; it works as it stands."""
     context = engine.context
     if engine.kind != "endpoint" and seen_context is not None and seen_context < advice.context:
         context = min(advice.context, _longest_context(engine))

@@ -142,21 +142,25 @@ class Wanted:
         Raises:
             UsageError: reply and thought are longer than the context that was asked for.
         """
-        from atlas.check.cards import recommended  # noqa: PLC0415  (--help must be quick)
-        from atlas.llm.types import Thinking  # noqa: PLC0415
+        from atlas.llm.types import Thinking  # noqa: PLC0415  (--help must be quick)
 
         self._check_context(engine)
-        sampling, source = recommended(engine, model, thinking=bool(self.thinking))
+        return Drawing(
+            *self.sampling(engine, model, thinking=bool(self.thinking)),
+            self.max_tokens or engine.max_tokens,
+            Thinking(self.thinking) if self.thinking else None,
+        )
+
+    def sampling(self, engine: EngineChoice, model: str, *, thinking: bool) -> tuple[Sampling, str]:
+        """What to draw with, and who says so; with ``thinking``, replies that begin with a thought."""
+        from atlas.check.cards import recommended  # noqa: PLC0415  (--help must be quick)
+
+        sampling, source = recommended(engine, model, thinking=thinking)
         said = {name: getattr(self, name) for name in ("temperature", "top_p")}
         said = {name: value for name, value in said.items() if value is not None}
         if said:
             source = "as asked" if len(said) == 2 else f"as asked; the rest {source}"
-        return Drawing(
-            replace(sampling, **said),
-            source,
-            self.max_tokens or engine.max_tokens,
-            Thinking(self.thinking) if self.thinking else None,
-        )
+        return replace(sampling, **said), source
 
     def _check_context(self, engine: EngineChoice) -> None:
         needed = (self.max_tokens or 0) + (self.thinking or 0)

@@ -19,6 +19,8 @@ _MOST_TENSORS = 1 << 17
 _MOST_ITEMS = 1 << 23
 _LONGEST_NAME = 1 << 12
 _LONGEST_TEXT = 1 << 22
+_MOST_TEXT = 1 << 26
+"""Bytes of all texts together that are held at once; a file may be sparse, so that its size bounds nothing."""
 _MOST_DIMENSIONS = 4
 _DEEPEST_ARRAY = 2
 
@@ -65,6 +67,7 @@ def read_header(file: BinaryIO) -> Header:
     values: dict[str, Scalar] = {}
     lengths: dict[str, int] = {}
     places: dict[str, int] = {}
+    held = 0
     for _ in range(keys):
         key = _text(file, _LONGEST_NAME)
         kind = _number(file, "I")
@@ -72,7 +75,9 @@ def read_header(file: BinaryIO) -> Header:
             places[key] = file.tell()
             lengths[key] = _skip_array(file, size, 0)
         else:
-            values[key] = _text(file, _LONGEST_TEXT) if kind == _STRING else _scalar(file, kind)
+            values[key] = value = _text(file, _LONGEST_TEXT) if kind == _STRING else _scalar(file, kind)
+            held += len(value) if isinstance(value, str) else 0
+        held = _count(held + len(key), _MOST_TEXT, "bytes of text")
     alignment = values.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 16:
         raise Malformed("has an absurd alignment")
@@ -88,7 +93,7 @@ def read_texts(file: BinaryIO, header: Header, key: str) -> list[bytes]:
     """The texts of one array of the header, empty if it has no such array.
 
     Raises:
-        Malformed: the array holds something else.
+        Malformed: the array holds something else, or too much.
     """
     if key not in header.places:
         return []
@@ -96,7 +101,12 @@ def read_texts(file: BinaryIO, header: Header, key: str) -> list[bytes]:
     if _number(file, "I") != _STRING:
         raise Malformed(f"holds no texts in {key}")
     length = _count(_number(file, "Q"), _MOST_ITEMS, "items in one array")
-    return [_read(file, _count(_number(file, "Q"), _LONGEST_TEXT, "bytes in one text")) for _ in range(length)]
+    texts: list[bytes] = []
+    held = 0
+    for _ in range(length):
+        texts.append(_read(file, _count(_number(file, "Q"), _LONGEST_TEXT, "bytes in one text")))
+        held = _count(held + len(texts[-1]), _MOST_TEXT, "bytes of text")
+    return texts
 
 
 def _tensor(file: BinaryIO) -> tuple[int, int]:

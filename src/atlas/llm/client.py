@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from atlas.gather import gather
@@ -21,7 +21,7 @@ from atlas.llm.render import thinking_prompt
 from atlas.llm.thinking import think
 from atlas.llm.transport import Busy, ConnectionLost, Transport
 from atlas.llm.types import Capabilities, Reply, Request
-from atlas.llm.wire import merged
+from atlas.llm.wire import lost, merged
 
 Recover = Callable[[], Awaitable[str]]
 """Brings the server back (or finds it well) and returns its URL; raises ``EngineError`` when it gives up."""
@@ -35,7 +35,7 @@ class OpenAIClient:
     """An attached server. Make one with ``attach``.
 
     ``on_discarded``, where set, is told of tokens that were generated for nothing, so that they can be
-    counted; it knows them only where replies are streamed.
+    counted; of a reply that did not end it knows them only where replies are streamed.
     """
 
     def __init__(
@@ -86,8 +86,22 @@ class OpenAIClient:
         firsts = range(0, request.n, at_once)
         if len(firsts) == 1:
             return await self._part(request, thought, 0, request.n)
-        parts = await gather(self._part(request, thought, first, min(at_once, request.n - first)) for first in firsts)
+        made: list[Reply] = []
+
+        async def part(first: int) -> Reply:
+            made.append(await self._part(request, thought, first, min(at_once, request.n - first)))
+            return made[-1]
+
+        try:
+            parts = await gather(part(first) for first in firsts)
+        except BaseException:
+            self._discard(request, made, start)
+            raise
         return merged(parts, time.monotonic() - start)
+
+    def _discard(self, request: Request, made: Sequence[Reply], start: float) -> None:
+        if self.on_discarded is not None and made:
+            self.on_discarded(request, lost(made, time.monotonic() - start))
 
     def _at_once(self) -> int:
         if not self._capabilities.n:
@@ -125,6 +139,7 @@ class OpenAIClient:
             return await self._send(replace(request, max_tokens=e.limit - e.prompt_tokens), thought, first, n)
 
     async def _send(self, request: Request, thought: str | None, first: int, n: int) -> Reply:
+        start = time.monotonic()
         seed = None if request.seed is None else request.seed + first
         part = replace(request, n=n, seed=seed)
         prompt = None
@@ -133,6 +148,7 @@ class OpenAIClient:
         reply = await exchange(self._transport, part, self._capabilities, self.on_discarded, prompt=prompt)
         if self._capabilities.context is not None and reply.prompt_tokens >= self._capabilities.context:
             # A server that fills its whole context with the prompt has cut it (Ollama does so silently).
+            self._discard(part, [reply], start)
             raise ContextExceeded(None, self._capabilities.context)
         return reply
 

@@ -14,7 +14,7 @@ _FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})")
 _ITEM = re.compile(r"^(?P<indent>[ \t]*)(?:[-*•‣◦–—]|\(?\d{1,3}[.):])(?:[ \t]+|(?=\*\*))(?P<text>\S.*)$")  # noqa: RUF001
 _RULE = re.compile(r"^\s*(?:[-*_]\s*){3,}$")
 _HEADING = re.compile(r"^\s*#{1,6}\s")
-_BOLD = re.compile(r"(?<!\w)(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?!\w)")
+_BOLD = re.compile(r"(?<!\w)(\*\*|__)(?=\S)(.{1,400}?)(?<=\S)\1(?!\w)")
 
 
 def extract_list(text: str) -> tuple[str, ...]:
@@ -40,5 +40,5 @@ def extract_list(text: str) -> tuple[str, ...]:
         elif open_item:
             items[-1].append(found["text"] if found else line.strip())
         blank = False
-    joined = (_BOLD.sub(r"\2", " ".join(lines))[:_LONGEST_ITEM].strip() for lines in items)
+    joined = (_BOLD.sub(r"\2", " ".join(lines)[:_LONGEST_ITEM]).strip() for lines in items)
     return tuple(dict.fromkeys(item for item in joined if item))

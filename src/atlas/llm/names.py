@@ -12,7 +12,8 @@ _COLLECTIONS = ("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple")
 _FUNCTOOLS = ("cache", "cmp_to_key", "lru_cache", "reduce")
 _ITERTOOLS = ("accumulate", "chain", "combinations", "groupby", "permutations", "product", "zip_longest")
 _HEAPQ = ("heapify", "heappop", "heappush", "heappushpop", "nlargest", "nsmallest")
-_BISECT = ("bisect_left", "bisect_right", "insort")
+_BISECT = ("bisect", "bisect_left", "bisect_right", "insort")
+_MATH = ("ceil", "comb", "factorial", "floor", "gcd", "inf", "isqrt", "lcm", "pi", "prod", "sqrt")
 _MODULES = ("bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "re", "string", "sys")
 
 _IMPORTS: dict[str, str] = {
@@ -22,7 +23,7 @@ _IMPORTS: dict[str, str] = {
     **{name: f"from itertools import {name}" for name in _ITERTOOLS},
     **{name: f"from heapq import {name}" for name in _HEAPQ},
     **{name: f"from bisect import {name}" for name in _BISECT},
-    **{name: f"import {name}" for name in _MODULES},
+    **{name: f"from math import {name}" for name in _MATH},
 }
 """Names that mean one thing only. LeetCode's editor imports them all, so that replies often leave them out."""
 
@@ -115,5 +116,15 @@ def unknown(tree: ast.Module) -> set[str]:
 
 
 def forgotten_imports(tree: ast.Module, given: Collection[str]) -> tuple[str, ...]:
-    """Import lines for those unknown names, but the ``given`` ones, that can mean one thing only, sorted."""
-    return tuple(sorted({_IMPORTS[name] for name in unknown(tree) - set(given) if name in _IMPORTS}))
+    """Import lines for those unknown names, but the ``given`` ones, that can mean one thing only, sorted.
+
+    A module is meant where an attribute is asked of it: ``bisect.insort`` is the module's, ``bisect(...)`` is not.
+    """
+    missing = unknown(tree) - set(given)
+    bases = {
+        part.value.id
+        for part in ast.walk(tree)
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in _MODULES
+    }
+    modules = {f"import {name}" for name in missing & bases}
+    return tuple(sorted(modules | {_IMPORTS[name] for name in missing - bases if name in _IMPORTS}))

@@ -25,13 +25,15 @@ _OTHERS = set(
     "kt scala haskell hs perl lua r julia dart bash sh sql pseudocode".split()
 )
 _FOREIGN = re.compile(
-    r"^\s*(?:#include\b|using namespace|public (?:static|class)|(?:const|let|var) \w+ *=|function\s*\w*\s*\("
-    r"|package \w+;?$|func \w+\(|fn \w+\(|import java|\w[\w<>\[\]]* \w+\([^)]*\) *\{|end$|defmodule )",
+    r"^[ \t]*(?:#include\b|using namespace|public (?:static|class)|(?:const|let|var) \w+ *="
+    r"|function[ \t]*(?:\w+[ \t]*)?\(|package \w+;?$|func \w+\(|fn \w+\(|import java"
+    r"|\w[\w<>\[\]]* \w+\([^)]{0,500}\) *\{|end$|defmodule )",
     re.MULTILINE,
 )
-_CODE = re.compile(r"^\s*(?:def|class|import|from|return|for|while|if|print)\b|\w\s*=\s*\w|\w\(", re.MULTILINE)
+_CODE = re.compile(r"^[ \t]*(?:def|class|import|from|return|for|while|if|print)\b|\w[ \t]*=[ \t]*\w|\w\(", re.MULTILINE)
 """What may have been meant as Python."""
 _MOST_LINES = 4096
+_MOST_BLOCKS = 32
 
 
 class Why(StrEnum):
@@ -83,27 +85,35 @@ def read_program(text: str, entry: str | None, *, cut: bool = False, given: Coll
 
 
 def _attempts(sources: Sequence[Block]) -> Iterator[Block]:
-    """Each block as it is, each mended, each without prose; blocks that need each other joined, first of all."""
-    if len(sources) > 1 and (joined := _joined(sources)) is not None:
+    """Each block as it is, each mended, each without prose; blocks that need each other joined, first of all.
+
+    What compiles as it is has nothing to mend.
+    """
+    trees = [compiled(source.text) for source in sources]
+    if len(sources) > 1 and (joined := _joined(sources, trees)) is not None:
         yield joined
     yield from sources
-    for source in sources:
-        if len(source.text) <= LONGEST_PROGRAM:
-            yield from (replace(source, text=text) for text in list(mended(source.text))[1:])
-    for source in sources:
-        if len(source.text) <= LONGEST_PROGRAM:
-            yield from (replace(source, text=_without_prose(text)) for text in mended(source.text))
+    spoiled = [
+        source
+        for source, tree in zip(sources, trees, strict=True)
+        if tree is None and len(source.text) <= LONGEST_PROGRAM
+    ]
+    for source in spoiled:
+        yield from (replace(source, text=text) for text in list(mended(source.text))[1:])
+    for source in spoiled:
+        yield from (replace(source, text=_without_prose(text)) for text in mended(source.text))
 
 
 def _ranked(found: Sequence[Block], entry: str | None) -> list[Block]:
-    """Most promising first: Python by label, then (for programs) what reads its input, then the later one."""
+    """At most 32, most promising first: Python by label, then what reads its input (for programs), then the later."""
 
     def promise(numbered: tuple[int, Block]) -> tuple[bool, bool, int]:
         place, block = numbered
         reads = entry is None and any(word in block.text for word in ("input(", "stdin", "open(0"))
         return block.info in (*_PYTHON, ""), reads, place
 
-    return [block for _, block in sorted(enumerate(found), key=promise, reverse=True) if block.info not in _OTHERS]
+    ranked = (block for _, block in sorted(enumerate(found), key=promise, reverse=True))
+    return [block for block in ranked if block.info not in _OTHERS][:_MOST_BLOCKS]
 
 
 def _is_stub(text: str, entry: str) -> bool:
@@ -124,9 +134,8 @@ def _does_nothing(node: ast.stmt) -> bool:
             return False
 
 
-def _joined(sources: Sequence[Block]) -> Block | None:
+def _joined(sources: Sequence[Block], trees: Sequence[ast.Module | None]) -> Block | None:
     """The best block after those that define what it reads and does not have; None where it has all."""
-    trees = [compiled(block.text) for block in sources]
     if trees[0] is None:
         return None
     missing = unknown(trees[0])
@@ -191,8 +200,8 @@ class _Entry:
 
 
 def _defined(tree: ast.Module) -> set[str]:
-    """Names that the module itself makes: those that it imports, or may make, are made elsewhere."""
-    sure = [node for node in tree.body if not isinstance(node, ast.If | ast.For | ast.While)]
+    """Names that the module itself makes for sure, so that they can be called: a coroutine is no result."""
+    sure = [node for node in tree.body if not isinstance(node, ast.If | ast.For | ast.While | ast.AsyncFunctionDef)]
     return {name for node in sure for name in bound_by(node, imports=False)}
 
 

@@ -19,7 +19,7 @@ from atlas.gather import gather
 from atlas.llm.errors import ContextExceeded
 from atlas.llm.exchange import Discarded
 from atlas.llm.types import Capabilities, Completion, FinishReason, Message, Reply, Request, Thinking
-from atlas.llm.wire import THINK_END, merged, split_thought
+from atlas.llm.wire import THINK_END, lost, merged, split_thought
 
 Send = Callable[[Request, str | None], Awaitable[Reply]]
 """Answers a request; the text, where there is one, follows the opening of the answer's thought."""
@@ -53,8 +53,7 @@ async def think(
         rest = await forcing.run(continues=capabilities.continues)
     except BaseException:
         if on_discarded is not None and forcing.made:
-            lost = tuple(replace(c, finish="cancelled") for r in forcing.made for c in r.completions)
-            on_discarded(request, replace(merged(forcing.made, time.monotonic() - start), completions=lost))
+            on_discarded(request, lost(forcing.made, time.monotonic() - start))
         raise
     # The first part's prompt counts, its tokens are in the completions already.
     return merged([replace(forcing.made[0], completions=()), *rest], time.monotonic() - start)

@@ -8,7 +8,7 @@ stream is therefore asked for wherever the server can, and what remains unknown 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
@@ -279,3 +279,9 @@ def merged(replies: Iterable[Reply], seconds: float) -> Reply:
         drafted=sum(r.drafted for r in parts),
         accepted=sum(r.accepted for r in parts),
     )
+
+
+def lost(replies: Iterable[Reply], seconds: float) -> Reply:
+    """``merged``, for replies that were made and are of no use to anyone: their completions end in ``cancelled``."""
+    whole = merged(replies, seconds)
+    return replace(whole, completions=tuple(replace(c, finish="cancelled") for c in whole.completions))

@@ -13,11 +13,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from atlas.errors import UsageError
 from atlas.search.moves import MOVES, Move
-from atlas.search.strategy import Strategy
+from atlas.search.strategy import Range, Strategy
 
 GROUP = "atlas.moves"
 _KINDS: Mapping[str, tuple[type, ...]] = {"int": (int,), "bool": (bool,), "str": (str,), "float": (float, int)}
@@ -88,23 +88,40 @@ def _imported(point: EntryPoint) -> Move:
 
 
 def _check_params(move: Move, name: str, params: Mapping[str, Any], place: str) -> None:
-    taken = [p for p in inspect.signature(move).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    taken = [p for p in _signature(move).parameters.values() if p.kind is p.KEYWORD_ONLY]
     by_name = {p.name: p for p in taken}
     for key, value in params.items():
         if key not in by_name:
             choices = f"takes {', '.join(by_name)}" if by_name else "takes none"
             raise UsageError(f"{place}: the move {name!r} has no parameter {key!r}; it {choices}.")
-        annotation = by_name[key].annotation
-        kinds = _KINDS.get(annotation if isinstance(annotation, str) else getattr(annotation, "__name__", ""))
-        # True is an int to Python, and no count.
-        if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-            raise UsageError(
-                f"{place}: {key} of the move {name!r} must be of the kind {kinds[0].__name__}, not {value!r}."
-            )
-        if isinstance(value, int | float) and value < 0:
-            raise UsageError(f"{place}: {key} of the move {name!r} must not be below 0.")
+        _check_value(by_name[key].annotation, value, f"{place}: {key} of the move {name!r}")
     if missing := [p.name for p in taken if p.default is p.empty and p.name not in params]:
         raise UsageError(f"{place}: the move {name!r} needs a value for {missing[0]!r}.")
+
+
+def _signature(move: Move) -> inspect.Signature:
+    """With annotations as objects; as text where a plug-in imports names for its type checker alone."""
+    try:
+        return inspect.signature(move, eval_str=True)
+    except NameError:
+        return inspect.signature(move)
+
+
+def _check_value(annotation: Any, value: Any, what: str) -> None:
+    """Refuse a value of another kind than annotated, or outside its :class:`atlas.search.strategy.Range`."""
+    notes: list[object] = []
+    if get_origin(annotation) is Annotated:
+        annotation, *notes = get_args(annotation)
+    kinds = _KINDS.get(annotation if isinstance(annotation, str) else getattr(annotation, "__name__", ""))
+    # True is an int to Python, and no count.
+    if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+        raise UsageError(f"{what} must be of the kind {kinds[0].__name__}, not {value!r}.")
+    if isinstance(value, int | float):
+        bounds = next((note for note in notes if isinstance(note, Range)), Range())
+        if value < bounds.least:
+            raise UsageError(f"{what} must not be below {bounds.least}.")
+        if bounds.most is not None and value > bounds.most:
+            raise UsageError(f"{what} must not be above {bounds.most}.")
 
 
 def _unknown(move: str, place: str) -> str:

@@ -11,10 +11,10 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from atlas.errors import AtlasError, EngineError, LLMError, ReplayError
-from atlas.llm.types import Client, Message, Reply, Request, Sampling, Thinking
+from atlas.llm.types import Client, Message, Reply, Request, Sampling
 from atlas.problem import Input, Usage
 from atlas.sandbox.types import Observation, Program
 from atlas.search.discarded import collected
@@ -125,12 +125,8 @@ class Session:
         parent: str | None = None,
         n: int = 1,
         sampling: Sampling | None = None,
-        thinking: Thinking | Literal["settings"] | None = "settings",
     ) -> Request:
-        """A request with the run's settings and a seed derived from its place in the search.
-
-        ``thinking`` None asks for an answer without a thought.
-        """
+        """A request with the run's settings and a seed derived from its place in the search."""
         seed = derived_seed(self.settings.seed, self.pool.problem.id, self.round, move, parent or "", index)
         return Request(
             messages,
@@ -138,7 +134,7 @@ class Session:
             max_tokens=self.settings.max_tokens,
             sampling=self.settings.sampling if sampling is None else sampling,
             seed=seed,
-            thinking=self.settings.thinking if thinking == "settings" else thinking,
+            thinking=self.settings.thinking,
         )
 
     async def ask(self, key: str, request: Request, usable: Usable | None = None) -> Reply:

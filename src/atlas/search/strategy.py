@@ -19,6 +19,14 @@ NAMES = ("single", "sampled", "thinking-only", "best-of-n", "phase1", "phase1+2"
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """What a number may be, both ends included; None is no bound. A move says ``n: Annotated[int, Range(1)] = 2``."""
+
+    least: float = 0
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One move with its parameters."""
 

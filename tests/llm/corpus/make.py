@@ -82,6 +82,21 @@ FUNCTIONS = [
         helpers="def is_prime(m):\n    return m > 1 and all(m % d for d in range(2, int(m ** 0.5) + 1))",
     ),
     Base(
+        "place_of",
+        "def place_of(xs, x):\n    low = -inf\n    for y in xs:\n        low = max(low, y)\n"
+        "    return bisect(xs, x) if x < low else len(xs)",
+        [[1, 3, 3, 7], 3],
+        3,
+        imports="from bisect import bisect\nfrom math import inf",
+    ),
+    Base(
+        "place_before",
+        "def place_before(xs, x):\n    return bisect.bisect_left(xs, x)",
+        [[1, 3, 3, 7], 3],
+        1,
+        imports="import bisect",
+    ),
+    Base(
         "flatten",
         "def flatten(items):\n    out = []\n    for item in items:\n        if isinstance(item, list):\n"
         "            out.extend(flatten(item))\n        else:\n            out.append(item)\n    return out",
@@ -237,6 +252,16 @@ FUNCTION_HABITS: dict[str, Habit] = {
     "no imports": lambda b: fence(b.whole.replace(b.imports, "").lstrip()) if b.imports else None,
     "helper apart": lambda b: f"A helper first:\n{fence(b.helpers)}\nThen:\n{fence(b.code)}" if b.helpers else None,
     "imports apart": lambda b: f"{fence(b.imports)}\nand\n{fence(b.code)}" if b.imports and not b.helpers else None,
+    "fence in a docstring": lambda b: fence(
+        re.sub(
+            rf"(def {b.entry}\(.*\n)",
+            rf'\1    """Do it.\n\n    ```python\n    {b.entry}(1)\n    ```\n    """\n',
+            b.whole,
+        )
+    ),
+    "async once more": lambda b: (
+        f"{fence(b.whole)}\nOr:\n{fence(f'async def {b.entry}(*args):' + chr(10) + '    return 0')}"
+    ),
     "tests that import it": lambda b: (
         f"{fence(b.whole)}\nTests:\n{fence(f'from solution import {b.entry}' + chr(10) + f'assert {b.call} == 0')}"
     ),

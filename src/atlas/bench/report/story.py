@@ -26,7 +26,10 @@ class Story:
 
 
 def story(files: RunFiles) -> Story | None:
-    """The first problem with examples that the last arm solved and the first did not; None if there is none."""
+    """The first problem with examples that the last arm solved and the first got wrong; None if there is none.
+
+    A program without a verdict is not told of: nobody knows that it is wrong.
+    """
     manifest = manifests.read(files)
     grades = records.grades(files.grades)
     seed = manifest.spec.seeds[0]
@@ -34,11 +37,7 @@ def story(files: RunFiles) -> Story | None:
     before = records.submissions(files.submissions(first, seed))
     after = records.submissions(files.submissions(last, seed))
     problems = {p.id: p for p in store.load(find_suite(manifest.suite.name).problems).problems}
-    rescued = [
-        id
-        for id in before
-        if id in after and not _right(grades, before[id]) and _right(grades, after[id]) and before[id].code
-    ]
+    rescued = [id for id in before if id in after and _right(grades, before[id]) is False and _right(grades, after[id])]
     rescued.sort(key=lambda id: (not problems[id].examples, id))
     if not rescued:
         return None
@@ -64,9 +63,10 @@ def render(told: Story) -> str:
     )
 
 
-def _right(grades: dict[tuple[str, str], Grade], answer: Submission) -> bool:
+def _right(grades: dict[tuple[str, str], Grade], answer: Submission) -> bool | None:
+    """Whether the program that was handed over is right; None without a program or a verdict."""
     grade = grades.get((answer.problem, code_sha256(answer.code))) if answer.code is not None else None
-    return grade is not None and grade.outcome == "pass"
+    return None if grade is None or grade.outcome == "lost" else grade.outcome == "pass"
 
 
 def _indented(text: str) -> str:

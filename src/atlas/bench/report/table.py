@@ -15,7 +15,10 @@ Row: TypeAlias = tuple[str, ...]
 HEAD = ("arm", "selected@1", "95%", "oracle", "random", "gap closed", "vs first", "95%", "p")
 COST_HEAD = ("arm", "generated tokens", "prompt tokens", "cached", "requests", "executions", "seconds")
 CONTROL_HEAD = ("arm", "control with its tokens", "tokens", "arm - control", "95%", "only arm", "only control", "p")
-PHASE_HEAD = ("arm", "phase", "entered", "wrong before", "rescued", "damaged", "control rescued", "control damaged")
+PHASE_HEAD = (
+    *("arm", "phase", "entered", "wrong before", "rescued", "damaged"),
+    *("with control", "rescued there", "control rescued", "damaged there", "control damaged"),
+)
 _WIDTH = 96
 
 
@@ -121,8 +124,9 @@ def notes(summary: Summary) -> tuple[str, ...]:
     if any(row.phases for row in summary.rows):
         lines.append(
             "Phases, in problems times seeds: entered; led by a wrong program before; of those right after it "
-            "(rescued); right before and wrong after it (damaged). Beside it what the first control, with the tokens "
-            "of the whole arm, made of the same leaders. Percent of those that entered, and of all."
+            "(rescued); right before and wrong after it (damaged). Percent of those that entered, and of all. Of those "
+            "that entered, some have an answer of the first control, with the tokens of the whole arm (with control): "
+            "what the phase (there) and the control made of the same leaders, in percent of these."
         )
     for row in summary.rows:
         counts = {
@@ -156,19 +160,26 @@ def _between(against: Against) -> str:
 
 def _phase_cells(arm: str, rates: PhaseRates) -> Row:
     def share(count: int) -> str:
-        of_entered = f"{100 * count / rates.entered:.1f}%" if rates.entered else "-"
-        return f"{count} ({of_entered}, {100 * count / max(rates.solves, 1):.1f}%)"
+        return f"{count} ({_percent(count, rates.entered)}, {_percent(count, rates.solves)})"
 
-    controls = (rates.control_rescued, rates.control_damaged)
+    paired = (
+        *(rates.controlled_rescued, rates.control_rescued),
+        *(rates.controlled_damaged, rates.control_damaged),
+    )
     return (
         arm,
         str(rates.phase),
-        f"{rates.entered} of {rates.solves} ({100 * rates.entered / max(rates.solves, 1):.1f}%)",
+        f"{rates.entered} of {rates.solves} ({_percent(rates.entered, rates.solves)})",
         str(rates.wrong),
         share(rates.rescued),
         share(rates.damaged),
-        *((share(count) if rates.controlled else "") for count in controls),
+        str(rates.controlled) if rates.controlled else "",
+        *(f"{count} ({_percent(count, rates.controlled)})" if rates.controlled else "" for count in paired),
     )
+
+
+def _percent(count: int, of: int) -> str:
+    return f"{100 * count / of:.1f}%" if of else "-"
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -22,6 +22,7 @@ import random
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Annotated
 
 from atlas.gather import gather
 from atlas.problem import FunctionProblem, Input, Problem
@@ -45,6 +46,7 @@ from atlas.search.outputs import input_key, usable
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
+from atlas.search.strategy import Range
 
 NAME = "distinguish"
 _BATCHES = (0, 4, 16, 64, 1 << 16)
@@ -55,7 +57,7 @@ async def distinguish(
     session: Session,
     *,
     pairs: int = 1,
-    inputs: int = 6,
+    inputs: Annotated[int, Range(1)] = 6,
     tries: int = 200,
     texts: int = 40,
     ask: int = 1,

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from atlas.errors import UsageError
 from atlas.gather import gather
@@ -31,6 +31,7 @@ from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
+from atlas.search.strategy import Range
 
 NAME = "div_sampling"
 _HOTTEST = 2.0
@@ -57,7 +58,7 @@ async def div_sampling(
     instructions: int = 1,
     restatements: int = 1,
     decompositions: int = 1,
-    spread: int = 25,
+    spread: Annotated[int, Range(0, 100)] = 25,
 ) -> Additions:
     """Ask for ``n`` programs, each in another way.
 

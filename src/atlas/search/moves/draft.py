@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from atlas.gather import gather
 from atlas.llm.types import Sampling
 from atlas.search import prompts
 from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.session import Session
+from atlas.search.strategy import Range
 
 NAME = "draft"
 GREEDY = Sampling(temperature=0.0)
 
 
-async def draft(session: Session, *, n: int = 8, greedy: bool = True, batch: int = 4) -> Additions:
+async def draft(session: Session, *, n: int = 8, greedy: bool = True, batch: Annotated[int, Range(1)] = 4) -> Additions:
     """Ask for ``n`` programs; with ``greedy`` the first of them is the greedy one.
 
     The others are drawn with the run's sampling, ``batch`` to a request: a request evaluates its prompt once,

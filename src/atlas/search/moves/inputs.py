@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Annotated
 
 from atlas.problem import FunctionProblem, Input
 from atlas.search import prompts
@@ -15,11 +16,14 @@ from atlas.search.moves.making import Make, distinct, generator, neighbours, rea
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
+from atlas.search.strategy import Range
 
 NAME = "inputs"
 
 
-async def inputs(session: Session, *, calls: int = 24, texts: int = 12) -> Additions:
+async def inputs(
+    session: Session, *, calls: Annotated[int, Range(1)] = 24, texts: Annotated[int, Range(1)] = 12
+) -> Additions:
     """Make ``calls`` inputs for a function, ``texts`` for a program that reads standard input."""
     problem = session.pool.problem
     count = calls if isinstance(problem, FunctionProblem) else texts

@@ -19,7 +19,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 from atlas.gather import gather
 from atlas.llm.types import Completion
@@ -30,6 +30,7 @@ from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
+from atlas.search.strategy import Range
 
 NAME = "plan_search"
 _MOST_OBSERVATIONS = 12
@@ -38,7 +39,7 @@ Combination: TypeAlias = tuple[str, ...]
 
 
 async def plan_search(
-    session: Session, *, plans: int = 4, observations: int = 1, combine: int = 2, samples: int = 1
+    session: Session, *, plans: int = 4, observations: int = 1, combine: int = 2, samples: Annotated[int, Range(1)] = 1
 ) -> Additions:
     """Ask ``observations`` times what matters, then for ``plans`` plans, then for ``samples`` programs from each.
 

@@ -8,6 +8,7 @@ that followed it was told; the last attempt's is whether the change helped. Cost
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
 from atlas.gather import gather
 from atlas.search import prompts
@@ -18,11 +19,14 @@ from atlas.search.outputs import input_key
 from atlas.search.pool import Additions, Candidate
 from atlas.search.prompts import Attempt
 from atlas.search.session import Session
+from atlas.search.strategy import Range
 
 NAME = "refine"
 
 
-async def refine(session: Session, *, parents: int = 1, samples: int = 2, history: int = 2) -> Additions:
+async def refine(
+    session: Session, *, parents: int = 1, samples: Annotated[int, Range(1)] = 2, history: Annotated[int, Range(1)] = 2
+) -> Additions:
     """Ask for ``samples`` programs after each of ``parents`` repairs that fail, showing the last ``history`` attempts.
 
     Without a repair that fails nothing is asked, and a reason says so.
@@ -35,7 +39,7 @@ async def refine(session: Session, *, parents: int = 1, samples: int = 2, histor
 
 async def _of(session: Session, place: int, target: Target, samples: int, history: int) -> Additions:
     candidate = session.pool.members[target.member].candidate
-    attempts = attempts_of(session, target, max(history, 1))
+    attempts = attempts_of(session, target, history)
     key = session.key(NAME, place, candidate.id)
     request = session.request(
         prompts.refine(session.pool.problem, attempts), NAME, place, parent=candidate.id, n=samples

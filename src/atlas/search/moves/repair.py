@@ -11,6 +11,7 @@ are repaired follows from the ranking. What was repaired already is taken furthe
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from atlas.gather import gather
 from atlas.llm.fences import answer
@@ -21,6 +22,7 @@ from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.prompts import View
 from atlas.search.session import Session
+from atlas.search.strategy import Range
 
 NAME = "repair"
 _LONGEST_ANALYSIS = 600
@@ -35,12 +37,17 @@ class Target:
 
 
 async def repair(
-    session: Session, *, parents: int = 2, samples: int = 2, failures: int = 1, views: int = 3
+    session: Session,
+    *,
+    parents: int = 2,
+    samples: Annotated[int, Range(1)] = 2,
+    failures: Annotated[int, Range(1)] = 1,
+    views: Annotated[int, Range(0, len(prompts.VIEWS))] = 3,
 ) -> Additions:
     """Ask for ``samples`` repairs of each of ``parents`` candidates that are likely and fail somewhere.
 
-    Each is shown ``failures`` (1 at least) of its failures at most, and what ``views`` (0 to 3) analyses say of the
-    first. A candidate is shown with the same failure once only.
+    Each is shown ``failures`` of its failures at most, and what ``views`` analyses say of the first. A candidate is
+    shown with the same failure once only.
     """
     targets = choose(session, parents, failures, repaired=False)
     return merged(await gather(_of(session, j, t, samples, prompts.VIEWS[:views]) for j, t in enumerate(targets)))
@@ -67,7 +74,7 @@ def choose(session: Session, count: int, failures: int, *, repaired: bool) -> li
         if fresh:
             cost = (1.0 + candidate.tokens / max(mean, 1.0)) * (1 + shown.count(cluster))
             promise = float(standing.probability[member]) ** 0.5 * fresh[0].sure / cost
-            best[cluster] = promise, Target(member, tuple(fresh[: max(failures, 1)]))
+            best[cluster] = promise, Target(member, tuple(fresh[:failures]))
     # What the dictionary holds stands in the ranking's order; sorting keeps that between equals.
     return [target for _, target in sorted(best.values(), key=lambda pair: -pair[0])[:count]]
 

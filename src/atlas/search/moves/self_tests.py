@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Annotated
 
 from atlas.problem import Input
 from atlas.sandbox.types import Status
@@ -18,12 +19,17 @@ from atlas.search.moves.expectations import Ballot, read_expected
 from atlas.search.outputs import class_of, input_key, output
 from atlas.search.pool import Additions, TestCase
 from atlas.search.session import Session
+from atlas.search.strategy import Range
 
 NAME = "self_tests"
 _CHECKED_WITH = 4
+_EXPECTED, _CHECK = "expected.0", "check.0"
+"""In the names of requests and executions. Seeds derive from them, and recorded runs hold them as they are."""
 
 
-async def self_tests(session: Session, *, inputs: int = 4, samples: int = 4, ask_again: int = 1) -> Additions:
+async def self_tests(
+    session: Session, *, inputs: int = 4, samples: Annotated[int, Range(1)] = 4, ask_again: int = 1
+) -> Additions:
     """Ask ``samples`` times for the outputs of ``inputs`` inputs; ask up to ``ask_again`` times for invalid ones."""
     if not session.pool.members:
         return Additions()  # There is nothing that could be tested.
@@ -35,23 +41,24 @@ async def self_tests(session: Session, *, inputs: int = 4, samples: int = 4, ask
 
 
 async def ask_expected(
-    session: Session, move: str, inputs: Sequence[Input], samples: int, *, ask_again: int = 1, place: int = 0
+    session: Session, move: str, inputs: Sequence[Input], samples: int, *, ask_again: int = 1
 ) -> tuple[tuple[TestCase, ...], tuple[str, ...]]:
     """What the model expects for ``inputs``, voted over ``samples`` replies, and why expectations were left out.
 
     Inputs for which votes are missing are asked about again, ``ask_again`` times at most, in as many replies as are
     missing. A function may be asserted on other inputs than ``inputs``; those count if some candidate answers
-    there. A move that calls this several times in a round gives each call another ``place``.
+    there.
     """
     reasons: list[str] = []
     ballot = Ballot.of(inputs, 0)
     todo, count = list(inputs), samples
     for attempt in range(1 + ask_again):
-        index = f"expected.{place}.{attempt}"
         messages = prompts.expected_outputs(session.pool.problem, todo)
-        request = session.request(messages, f"{move}.expected.{place}", attempt, n=count)
+        request = session.request(messages, f"{move}.{_EXPECTED}", attempt, n=count)
         read = partial(read_expected, session.pool.problem, asked=todo)
-        reply = await session.ask(session.key(move, index), request, lambda c, read=read: bool(read(c).expected))
+        reply = await session.ask(
+            session.key(move, f"{_EXPECTED}.{attempt}"), request, lambda c, read=read: bool(read(c).expected)
+        )
         if attempt == 0:
             ballot.voters = len(reply.completions)
         for told in map(read, reply.completions):
@@ -64,11 +71,11 @@ async def ask_expected(
         if attempt < ask_again:
             reasons.append("expected outputs that were missing or invalid were asked for again")
     tests = [TestCase(input, value, move, votes, ballot.voters) for input, value, votes in ballot.cases()]
-    return await _checked(session, move, inputs, tests, place, reasons)
+    return await _checked(session, move, inputs, tests, reasons)
 
 
 async def _checked(
-    session: Session, move: str, asked: Sequence[Input], tests: list[TestCase], place: int, reasons: list[str]
+    session: Session, move: str, asked: Sequence[Input], tests: list[TestCase], reasons: list[str]
 ) -> tuple[tuple[TestCase, ...], tuple[str, ...]]:
     """``tests`` without those on inputs that were not asked for and that no leading candidate answers.
 
@@ -82,7 +89,7 @@ async def _checked(
     answered: set[str] = set()
     for member in _leading(session) if tried else ():
         candidate = session.pool.members[member].candidate
-        key = session.key(move, f"check.{place}", candidate.id)
+        key = session.key(move, _CHECK, candidate.id)
         seen = await session.execute(key, candidate.program, list(tried.values()))
         answered |= {name for name, o in zip(tried, seen, strict=False) if o.status is Status.OK}
     failing = [name for name in tried if name not in answered]
