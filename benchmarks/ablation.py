@@ -40,6 +40,8 @@ ARMS = (
     "thinking-only",
     "best-of-n:match=full",
     "best-of-n:match_total=full",
+    "best-of-n:match=phase1",
+    "best-of-n:match=phase1+2",
     "best-of-n:match=phase1+3",
     "phase1",
     "phase1+2",

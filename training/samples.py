@@ -242,20 +242,20 @@ def _refine(s: Setting) -> Made:
 
 
 SKILLS: Mapping[str, tuple[float, Callable[[Setting], Made]]] = {
-    "draft": (0.38, _draft),
-    "copy": (0.06, _copy),
-    "thought": (0.14, _thought),
+    "draft": (0.22, _draft),
+    "copy": (0.03, _copy),
+    "thought": (0.11, _thought),
     "from plan": (0.06, _from_plan),
     "from hint": (0.03, _from_hint),
     "plan": (0.07, _plan),
     "observations": (0.02, _observations),
     "restate": (0.02, _restate),
     "parts": (0.02, _parts),
-    "expected": (0.10, _expected),
+    "expected": (0.28, _expected),
     "inputs": (0.01, _inputs),
     "distinguish": (0.01, _distinguish),
-    "analyse": (0.03, _analyse),
-    "repair": (0.08, _repair),
+    "analyse": (0.05, _analyse),
+    "repair": (0.10, _repair),
     "refine": (0.01, _refine),
 }
 

@@ -29,19 +29,34 @@ def test_a_good_model_gets_everything() -> None:
     assert advice.usable
     assert advice.max_tokens == 512  # 1.5 times 300, in steps of 256
     assert advice.context == 768
-    assert (advice.thinking, advice.samples, advice.strategy) == (0, 4, "full")
+    assert (advice.thinking, advice.samples, advice.strategy) == (0, 4, "full:contests=1,checks=1")
     assert advice.leave_off == advice.warnings == ()
 
 
 @pytest.mark.parametrize(
     ("bad", "strategy"),
-    [(("repair",), "phase1+2"), (("self_tests",), "phase1+2"), (("plan_search",), "best-of-n"), (PARTS, "best-of-n")],
+    [
+        (("repair",), "phase1+2"),
+        (("self_tests", "repair"), "phase1"),
+        (("self_tests",), "full"),
+        (("plan_search",), "best-of-n"),
+        (PARTS, "best-of-n"),
+    ],
 )
 def test_what_does_not_work_is_named_and_left_off(bad: tuple[str, ...], strategy: str) -> None:
     advice = advise(findings(bad))
     assert advice.strategy == strategy
     assert advice.leave_off == tuple(f"{part}: 0% usable; no {part}." for part in bad)
     assert advice.usable == ("draft" not in bad)
+
+
+def test_expected_outputs_that_are_mostly_wrong_are_not_asked_for() -> None:
+    seen = findings()
+    kinds = tuple(
+        replace(k, replies=(*k.replies, *[replace(GOOD, right=False)] * 4)) if k.serves == "self_tests" else k
+        for k in seen.kinds
+    )
+    assert advise(replace(seen, kinds=kinds)).strategy == "full"
 
 
 def test_truncation_asks_for_more_tokens() -> None:

@@ -36,10 +36,10 @@ def searching(n: int = 8, tokens: int | None = None) -> Strategy:
     """Drafts; while unsettled self-tests, then up to two rounds of repairs and more drafts."""
     rounds = (
         Round((Step("draft", {"n": n}), Step("inputs"))),
-        Round((Step("self_tests", {"inputs": 4, "samples": 4}),), unsettled=True, phase=3),
+        Round((Step("self_tests", {"inputs": 4, "samples": 4}),), when="unsettled", phase=3),
         Round(
             (Step("repair", {"parents": 2}), Step("draft", {"n": 4, "greedy": False})),
-            unsettled=True,
+            when="unsettled",
             repeat=2,
             phase=3,
         ),
@@ -377,3 +377,24 @@ async def test_a_function_that_returns_none_is_compared_by_its_examples(sandbox:
     model = ScriptedModel(drafts(["def f(x):\n    return x", "def f(x):\n    return None"]))
     solved = await run(problem, load("best-of-n", n=2), model, sandbox)
     assert solved.solution.candidate == "draft-0.1"
+
+
+@pytest.mark.parametrize(
+    ("code", "examples", "settled", "played"),
+    [
+        (TWICE, True, 0.5, set[str]()),
+        (TWICE, True, 1.0, {"unsettled", "undecided"}),
+        (SQUARE, True, 0.5, {"unsettled", "failing"}),
+        (SQUARE, False, 1.0, {"unsettled", "undecided"}),
+        ("", True, 0.5, {"unsettled", "failing"}),
+    ],
+)
+async def test_rounds_are_played_in_their_standing(
+    sandbox: Sandbox, code: str, examples: bool, settled: float, played: set[str]
+) -> None:
+    problem = DOUBLE if examples else DOUBLE_BLIND
+    for when in ("unsettled", "failing", "undecided"):
+        rounds = (Round((Step("draft", {"n": 1}), Step("inputs"))), Round((Step("draft", {"n": 3}),), when=when))
+        model = ScriptedModel(lambda _request, _choice: block(code) if code else "I don't know.")
+        await run(problem, Strategy("two", rounds, settled=settled), model, sandbox)
+        assert (sum(r.n for r in model.requests) > 1) is (when in played), when

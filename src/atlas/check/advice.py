@@ -10,6 +10,8 @@ from atlas.llm.types import Sampling
 _STEP = 256
 _HEAD_ROOM = 1.5
 _LEAST_USABLE = 0.5
+_TRUSTED = 0.5
+"""Share of right expected outputs from which asking for them is worth its tokens."""
 _MANY_TRUNCATED = 0.1
 _CHARACTERS_PER_TOKEN = 4
 
@@ -51,7 +53,7 @@ def advise(findings: Findings) -> Advice:
         thinking=thinking,
         samples=4 if findings.capabilities.n else 1,
         sampling=findings.sampling,
-        strategy=_strategy(weak),
+        strategy=_strategy(kinds, weak),
         leave_off=tuple(f"{k.name}: {k.usable:.0%} usable; {k.costs}." for k in weak),
         warnings=_warnings(findings, kinds, context),
     )
@@ -85,14 +87,19 @@ def _rounded_up(tokens: int) -> int:
     return -(-tokens // _STEP) * _STEP
 
 
-def _strategy(weak: list[KindFinding]) -> str:
-    """The richest strategy whose parts work."""
+def _strategy(kinds: list[KindFinding], weak: list[KindFinding]) -> str:
+    """The richest strategy whose parts work.
+
+    Telling programs apart and self-written tests need a model whose expected outputs are mostly right.
+    """
     parts = {k.serves for k in weak if k.name not in {"analysis of a failure", "observations", "restatement", "parts"}}
-    phase3 = not parts & {"repair", "self_tests"}
-    phase1 = "plan_search" not in parts
-    if phase1:
-        return "full" if phase3 else "phase1+2"
-    return "best-of-n"
+    if "plan_search" in parts:
+        return "best-of-n"
+    judged = [k.right for k in kinds if k.serves == "self_tests" and k.right is not None]
+    trusted = "self_tests" not in parts and bool(judged) and min(judged) >= _TRUSTED
+    if "repair" in parts:
+        return "phase1+2" if trusted else "phase1"
+    return "full:contests=1,checks=1" if trusted else "full"
 
 
 def _warnings(findings: Findings, kinds: list[KindFinding], context: int) -> tuple[str, ...]:

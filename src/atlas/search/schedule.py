@@ -14,7 +14,7 @@
     n = 2
 
     [[rounds]]
-    when = "unsettled"                   # or "always", the default
+    when = "unsettled"                   # or "failing", "undecided"; "always" is the default
     repeat = "$rounds"                   # a number, or "budget": while a token budget is given and not spent
     phase = 1                            # 1, 2 or 3; for the report
 
@@ -37,7 +37,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 
 from atlas.errors import UsageError
 from atlas.search.registry import check_step
-from atlas.search.strategy import NAMES, Round, Scalar, Step, Strategy, shipped
+from atlas.search.strategy import NAMES, Round, Scalar, Step, Strategy, When, shipped
 
 _MOST_BYTES = 100_000
 _CHOICE = re.compile(r"(.+?\.toml|[^:]*)(?::(.*))?\Z", re.DOTALL)
@@ -66,7 +66,7 @@ class _Step(BaseModel):
 
 class _Round(_Row):
     steps: Annotated[tuple[_Step, ...], Field(min_length=1)]
-    when: Literal["always", "unsettled"] = "always"
+    when: When = "always"
     repeat: StrictInt | StrictStr = 1
     phase: Literal[1, 2, 3] = 1
 
@@ -234,7 +234,7 @@ def _round(row: _Round, place: str, values: Mapping[str, Scalar]) -> Round:
             raise UsageError(f"The strategy {where}: the round has a step {step.move!r} already; use another round.")
         steps.append(Step(step.move, params))
     repeat = None if row.repeat == "budget" else _count(_resolved(row.repeat, values, place), place, "repeat")
-    return Round(tuple(steps), row.when == "unsettled", repeat, row.phase)
+    return Round(tuple(steps), row.when, repeat, row.phase)
 
 
 def _count(value: Any, place: str, key: str) -> int:

@@ -101,7 +101,7 @@ def _schedule(session: Session, strategy: Strategy, ends: list[RoundEnd]) -> Ite
         if plan.repeat is None and strategy.max_generated_tokens is None:
             continue
         for _ in count() if plan.repeat is None else range(plan.repeat):
-            if plan.unsettled and _settled(session, strategy):
+            if not _called_for(session, strategy, plan):
                 break
             if session.round and _stopped(session, strategy, plan, costs):
                 return
@@ -112,11 +112,16 @@ def _schedule(session: Session, strategy: Strategy, ends: list[RoundEnd]) -> Ite
                 break  # It would go on for ever.
 
 
-def _settled(session: Session, strategy: Strategy) -> bool:
+def _called_for(session: Session, strategy: Strategy, plan: Round) -> bool:
+    """Whether the standing is the one that the round is for."""
     standing = session.standing
+    if plan.when == "always":
+        return True
     if standing is None or standing.best is None:
+        return plan.when != "undecided"
+    if float(standing.probability[standing.best]) >= strategy.settled:
         return False
-    return float(standing.probability[standing.best]) >= strategy.settled
+    return plan.when == "unsettled" or (plan.when == "undecided") == bool(standing.passes_examples.any())
 
 
 def _stopped(session: Session, strategy: Strategy, plan: Round, costs: list[int]) -> bool:

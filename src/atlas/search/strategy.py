@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Scalar: TypeAlias = bool | int | float | str
 """A parameter's value."""
+
+When: TypeAlias = Literal["always", "unsettled", "failing", "undecided"]
+"""The standing in which a round is played. ``unsettled``: no candidate is probable enough. That has two reasons, which
+call for different moves: ``failing``, no candidate passes the statement's examples, so more programs are needed; and
+``undecided``, some do (or there are no examples), so it must be found out which is right."""
 
 _SHIPPED = Path(__file__).parent / "strategies"
 NAMES = ("single", "sampled", "thinking-only", "best-of-n", "phase1", "phase1+2", "phase1+3", "full")
@@ -38,12 +43,12 @@ class Step:
 class Round:
     """Moves that run at the same time, up to ``repeat`` times.
 
-    ``unsettled``: only while the evidence is so. ``repeat`` None: again and again while a token budget is given and
+    ``when``: only in that standing. ``repeat`` None: again and again while a token budget is given and
     not spent; never without one. ``phase`` says what part of the search the round is, for the report alone.
     """
 
     steps: tuple[Step, ...]
-    unsettled: bool = False
+    when: When = "always"
     repeat: int | None = 1
     phase: int = 1
 

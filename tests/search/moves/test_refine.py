@@ -118,8 +118,8 @@ REFINING = Strategy(
     "refining",
     (
         Round((Step("draft", {"n": 4}), Step("inputs"))),
-        Round((Step("repair", {"views": 1}),), unsettled=True, phase=3),
-        Round((Step("repair", {"views": 1}), Step("refine")), unsettled=True, phase=3),
+        Round((Step("repair", {"views": 1}),), when="unsettled", phase=3),
+        Round((Step("repair", {"views": 1}), Step("refine")), when="unsettled", phase=3),
     ),
 )
 

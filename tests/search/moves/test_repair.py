@@ -249,7 +249,7 @@ async def test_a_program_is_repaired_over_stdin(sandbox: Sandbox) -> None:
 
 REPAIRING = Strategy(
     "repairing",
-    (Round((Step("draft", {"n": 4}), Step("inputs"))), Round((Step("repair"),), unsettled=True, phase=3)),
+    (Round((Step("draft", {"n": 4}), Step("inputs"))), Round((Step("repair"),), when="unsettled", phase=3)),
 )
 
 

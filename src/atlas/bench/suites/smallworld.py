@@ -1,7 +1,7 @@
 """The suite of the shipped model's world: held-out compositions, function and stdin tasks, three difficulties.
 
-Difficulty is the number of steps (easy 3, medium 4, hard 5 or 6): with these the shipped model's greedy score lies
-where a difference can be seen. Some problems tell their steps out of order, some beside matter that is beside the
+Difficulty is the number of steps (easy 3 or 4, medium 5, hard 6): with these the shipped model's greedy score lies
+where a difference can be seen. Most problems tell their steps out of order, some beside matter that is beside the
 point, some have an edge-case clause. A quarter shows no example, the rest two. Every problem has ``HIDDEN_TESTS``
 hidden tests, and a clause is met in at least one of them.
 
@@ -23,9 +23,11 @@ from atlas.bench.world.tasks import Task, Telling, draw_task
 from atlas.compare.rules import Rule
 from atlas.problem import Problem
 
-DIFFICULTIES: Final = (("easy", (3,)), ("medium", (4,)), ("hard", (5, 6)))
+DIFFICULTIES: Final = (("easy", (3, 4)), ("medium", (5,)), ("hard", (6,)))
 HIDDEN_TESTS: Final = 14
 EDGES: Final = 0.3
+TANGLED: Final = 0.9
+"""Share of the problems that tell their steps in another order than they are done."""
 VERSION: Final = 2
 _TRIES: Final = 200
 
@@ -61,7 +63,7 @@ def write(paths: SuitePaths, seed: int, count: int) -> None:
 def _problem(pipeline: Pipeline, rng: Random, index: int, seed: int, difficulty: str) -> tuple[Problem, Key] | None:
     """The pipeline as a problem; None where no inputs show all that it should do."""
     function = rng.random() < 0.6
-    telling = Telling.drawn(rng, pipeline)
+    telling = Telling.drawn(rng, pipeline, TANGLED)
     task = draw_task(pipeline, rng, function=function, telling=telling)
     pipeline = task.pipeline
     shown = [] if rng.random() < 0.25 else _values(task, rng, 2, Bounds(items=(1, 6)))

@@ -131,9 +131,9 @@ class Telling:
     distracted: bool = False
 
     @classmethod
-    def drawn(cls, rng: Random, pipeline: Pipeline) -> Telling:
-        """A random one that fits the pipeline."""
-        return cls(len(pipeline.steps) > 1 and rng.random() < TANGLED, rng.random() < DISTRACTED)
+    def drawn(cls, rng: Random, pipeline: Pipeline, tangled: float = TANGLED) -> Telling:
+        """A random one that fits the pipeline; ``tangled`` is the chance that its steps come out of order."""
+        return cls(len(pipeline.steps) > 1 and rng.random() < tangled, rng.random() < DISTRACTED)
 
 
 def draw_task(
