@@ -32,11 +32,11 @@ def tensors(average: dict[str, torch.Tensor], config: Config) -> dict[str, np.nd
     return {name: t.float().numpy() for name, t in named.items()}
 
 
-def write(out: Path, state: dict[str, Any], tokenizer: dict[str, Any], name: str = "ATLAS nano") -> None:
+def write(out: Path, state: dict[str, Any], tokenizer: dict[str, Any], title: str = "ATLAS nano") -> None:
     """Write the GGUF file."""
     config = Config(**state["config"])
     w = gguf.GGUFWriter(out, "llama")
-    w.add_name(name)
+    w.add_name(title)
     w.add_description("A test vehicle trained from scratch on one small world of generated problems.")
     w.add_license("apache-2.0")
     w.add_context_length(config.context)

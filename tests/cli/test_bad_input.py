@@ -211,9 +211,8 @@ def test_a_suite_with_a_problem_that_says_nothing(atlas: Atlas):
         "test": "def check(candidate):\n    assert candidate(1) == 1\n",
     }
     (atlas.cwd / "silent.jsonl").write_text(json.dumps(row))
-    assert atlas.run("bench", "import", "humaneval", "--data", "silent.jsonl").status == 0
-    refused(atlas.run("bench", "run", "humaneval", "--arm", "single"), "Like/0 has an empty statement")
-    assert not (atlas.home / "runs").exists()
+    refused(atlas.run("bench", "import", "humaneval", "--data", "silent.jsonl"), "f has no docstring")
+    assert not (atlas.home / "suites").exists()
 
 
 # Standard output
