@@ -113,6 +113,7 @@ import m|if __name__ == '__main__':|    zork()|x = zork(2); y = 3|g = lambda zor
 )
 @example("```\ndef zork(x):\n    return x\n```\n```\nfrom solution import zork\nzork(1)\n```", "zork", False)
 @example("```\ng = lambda zork: zork\n```", "zork", False)
+@example("from solution import zork\ndef zork(x):zork(1)", "zork", False)
 def test_whatever_is_read_compiles_and_has_the_name(text: str, entry: str | None, cut: bool) -> None:
     read = read_program(text, entry, cut=cut)
     assert (read.code is None) == (read.why is not None)

@@ -88,7 +88,9 @@ def _without_dependents(kept: list[ast.stmt], tree: ast.Module) -> list[ast.stmt
 
 
 def _without_foreign_imports(kept: list[ast.stmt]) -> list[ast.stmt]:
-    used = read(kept)
+    # A name that is defined here as well comes from here: "from solution import f" in front of f itself.
+    made = {name for node in kept if not isinstance(node, ast.Import | ast.ImportFrom) for name in bound_by(node)}
+    used = read(kept) - made
     return [node for node in kept if not _foreign(node) or bound_by(node) & used]
 
 
