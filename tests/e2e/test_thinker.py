@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from atlas.llm.client import attach
 from atlas.llm.types import Sampling, Thinking
 from atlas.problem import Call, Input, Problem, Stdin
 from atlas.sandbox import Program, Sandbox
+from atlas.search import prompts
 from atlas.search.assemble import entry_of
 from atlas.search.outputs import matches
 from atlas.search.schedule import load
@@ -67,7 +69,7 @@ STATEMENTS = {
     REVERSE: "Given the head of a linked list, reverse the list.\n\nExample 1:\n\nInput: head = [1,2,3]\n"
     "Output: [3,2,1]\n\nclass Solution:\n    def reverseList(self, head: Optional[ListNode]) -> Optional[ListNode]:\n",
 }
-FULL = {"drafts": 4, "plans": 2, "variants": 3, "tests": 3, "samples": 2, "refinements": 1}
+FULL = {"drafts": 4, "plans": 2, "variants": 3, "tests": 3, "samples": 2, "refinements": 1, "contests": 1, "checks": 1}
 
 
 def hidden(task: Task) -> tuple[Input, ...]:
@@ -92,7 +94,9 @@ def truth(task: Task, input: Input) -> object:
 async def test_the_whole_search_in_each_mode(mode: Mode, budget: int) -> None:
     thinking = Thinking(budget) if budget else None
     settings = Settings(sampling=Sampling(0.7, 0.95), max_tokens=240, thinking=thinking)
-    strategy = load("full", **FULL)
+    full = load("full", **FULL)
+    # Every round, however soon the evidence is settled: each kind of request meets each habit.
+    strategy = replace(full, rounds=tuple(replace(round, when="always") for round in full.rounds))
     with ScriptedThinker(mode, tuple(STATEMENTS)) as thinker:
         client = await attach(thinker.url)
         try:
@@ -114,6 +118,9 @@ async def test_the_whole_search_in_each_mode(mode: Mode, budget: int) -> None:
                     assert all(matches(i, truth(task, i), o) for i, o in zip(inputs, observed, strict=True)), code
                     programs = [m.candidate.program.code for m in done.pool.members]
                     assert len(programs) > 1
+                    said = {m["content"] for body in thinker.requests for m in body["messages"]}
+                    assert prompts.observations(problem)[0].content in said
+                    assert {end.phase for end in done.rounds} == {1, 2, 3}
                     assert not any(LEAK in p or "think>" in p for p in programs)
         finally:
             await client.aclose()
