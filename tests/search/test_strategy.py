@@ -38,7 +38,7 @@ def phase(strategy: Strategy, number: int) -> list[Round]:
 
 def test_the_arms_of_the_ablation_differ_by_whole_phases_alone():
     first, second, third = (load(name) for name in ("phase1", "phase1+2", "phase1+3"))
-    full = load("full", contests=1, checks=1, refinements=1)
+    full = load("full", contests=1, checks=1, refinements=1, views=3)
     for longer in (second, third, full):
         assert longer.rounds[: len(first.rounds)] == first.rounds
     assert {round.phase for round in first.rounds} == {1}
