@@ -20,8 +20,8 @@ machine, solves {problems} problems made of steps in combinations that no traini
   single      one greedy program, the baseline
   sampled     one program drawn with the recommended sampling
   best-of-n   eight programs; the evidence of running them picks one
-  full        programs from plans and varied requests, too; where the evidence is weak inputs that tell the
-              likeliest apart, self-written tests and repairs
+  full        four programs; only where the evidence is weak also programs from plans and from varied
+              requests, then repairs
 
 The answer keys are denied to the solving process by the operating system; a grader opens them afterwards.
 """
