@@ -8,10 +8,11 @@ import pytest
 from search_script import DOUBLE, SUMS, TWICE, ScriptedModel, block
 
 from atlas.errors import LLMError
-from atlas.llm.types import Completion, Reply, Request
+from atlas.llm.types import Completion, Reply, Request, Thinking
 from atlas.problem import Problem
 from atlas.sandbox import Sandbox
 from atlas.search.moves.plan_search import choose, plan_search
+from atlas.search.moves.programs import GREEDY
 from atlas.search.pool import Pool
 from atlas.search.session import Session
 from atlas.search.settings import Settings, Tools
@@ -51,15 +52,25 @@ async def test_a_program_follows_each_plan() -> None:
     found = await plan_search(given, plans=4, samples=2)
     assert [r.n for r in asked(model, "observations")] == [1]
     assert len(asked(model, "plan")) == 4
-    assert [r.n for r in asked(model, "draft")] == [2] * 4
+    written = [(r.n, r.sampling) for r in asked(model, "draft")]
+    assert sorted(map(str, written)) == sorted(map(str, 4 * [(1, GREEDY), (1, given.settings.sampling)]))
     assert all("Plan:\n1. Add x to itself.\n2. Return it." in r.messages[0].content for r in asked(model, "draft"))
     assert [c.id for c in found.candidates] == [f"plan_search-2.{p}.{s}" for p in range(4) for s in range(2)]
     assert {c.parent for c in found.candidates} == {None}
-    assert found.candidates[-1].key == "test/double/2/plan_search/plan-2.3/0"
+    assert found.candidates[-1].key == "test/double/2/plan_search/plan-2.3/1"
     assert {c.tokens for c in found.candidates} == {len(block(TWICE).split())}
     assert found.reasons == ()
     every = sum(r.n * len(model.answer(r, 0).split()) for r in model.requests)
     assert given.usage.generated_tokens == every
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(thinking=Thinking(64))])
+async def test_programs_are_drawn_where_that_is_asked_or_a_thought_comes_first(settings: Settings) -> None:
+    model = script()
+    given = Session(Pool(DOUBLE), Tools(Tape.memory(), model), settings)
+    found = await plan_search(given, plans=2, samples=3, greedy=settings.thinking is not None)
+    assert [(r.n, r.sampling) for r in asked(model, "draft")] == [(3, settings.sampling)] * 2
+    assert [c.id for c in found.candidates] == [f"plan_search-0.{p}.{s}" for p in range(2) for s in range(3)]
 
 
 async def test_plans_are_told_different_combinations() -> None:

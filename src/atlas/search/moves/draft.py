@@ -7,13 +7,12 @@ from typing import Annotated
 from atlas.gather import gather
 from atlas.llm.types import Sampling
 from atlas.search import prompts
-from atlas.search.moves.programs import ask_programs, merged
+from atlas.search.moves.programs import GREEDY, ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.strategy import Range
 
 NAME = "draft"
-GREEDY = Sampling(temperature=0.0)
 
 
 async def draft(session: Session, *, n: int = 8, greedy: bool = True, batch: Annotated[int, Range(1)] = 4) -> Additions:

@@ -7,7 +7,8 @@ does and this move leaves out: a second level of observations, a plan's criticis
 
 It costs ``observations`` + ``plans`` + ``plans * samples`` completions, three requests deep. All count as usage; a
 candidate's own tokens are its program's alone. Programs of different plans are independent draws and have no parent;
-their keys name their plan ("plan-0.3": round 0, combination 3). With the run's sampling throughout.
+their keys name their plan ("plan-0.3": round 0, combination 3). Plans are drawn with the run's sampling; a plan's first
+program is the greedy one, as it is the plans that differ (drawn, fewer programs keep to their plan).
 
 A reply whose observations can't be read is counted; if none can be read, plans are asked without. A plan that is no
 list is taken as it is if it is prose. One that is cut off, empty or code is counted, and no program is asked from it.
@@ -22,11 +23,11 @@ from itertools import combinations
 from typing import Annotated, TypeAlias
 
 from atlas.gather import gather
-from atlas.llm.types import Completion
+from atlas.llm.types import Completion, Sampling
 from atlas.problem import Problem
 from atlas.search import prompts
 from atlas.search.moves.ideas import list_of, text_of, why_unusable
-from atlas.search.moves.programs import ask_programs, merged
+from atlas.search.moves.programs import GREEDY, ask_programs, merged
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
@@ -39,17 +40,24 @@ Combination: TypeAlias = tuple[str, ...]
 
 
 async def plan_search(
-    session: Session, *, plans: int = 4, observations: int = 1, combine: int = 2, samples: Annotated[int, Range(1)] = 1
+    session: Session,
+    *,
+    plans: int = 4,
+    observations: int = 1,
+    combine: int = 2,
+    samples: Annotated[int, Range(1)] = 1,
+    greedy: bool = True,
 ) -> Additions:
     """Ask ``observations`` times what matters, then for ``plans`` plans, then for ``samples`` programs from each.
 
+    With ``greedy`` the first program of a plan is the greedy one, unless it comes after a thought.
     Each plan builds on another combination of up to ``combine`` observations, the first on none; where there are
     fewer combinations than plans, they come around again.
     """
     seen, reasons = await _observations(session, observations) if plans > 0 else ((), ())
     seed = derived_seed(session.settings.seed, session.pool.problem.id, session.round, NAME)
     chosen = choose(seen, plans, combine, random.Random(seed))
-    found = await gather(_program(session, i, chosen[i % len(chosen)], samples) for i in range(plans))
+    found = await gather(_programs(session, i, chosen[i % len(chosen)], samples, greedy) for i in range(plans))
     return merged([Additions(reasons=tuple(reasons)), *found])
 
 
@@ -100,7 +108,7 @@ def choose(observations: Sequence[str], count: int, most: int, rng: random.Rando
     return chosen
 
 
-async def _program(session: Session, place: int, combination: Combination, samples: int) -> Additions:
+async def _programs(session: Session, place: int, combination: Combination, samples: int, greedy: bool) -> Additions:
     """A plan that builds on ``combination``, and the programs that follow it."""
     problem = session.pool.problem
     request = session.request(prompts.plan(problem, combination), NAME, place, parent="plan")
@@ -112,11 +120,17 @@ async def _program(session: Session, place: int, combination: Combination, sampl
     if not plan:
         return Additions(reasons=(why_unusable(reply.completions[0], "plan; no program was asked from it"),))
     parent = f"plan-{session.round}.{place}"
-    key = session.key(NAME, 0, parent)
     messages = prompts.draft(problem, plan=plan)
-    request = session.request(messages, NAME, 0, parent=parent, n=samples)
-    ids = [f"{NAME}-{session.round}.{place}.{i}" for i in range(samples)]
-    return await ask_programs(session, request, NAME, key, ids)
+
+    async def some(first: int, count: int, sampling: Sampling | None) -> Additions:
+        request = session.request(messages, NAME, first, parent=parent, n=count, sampling=sampling)
+        ids = [f"{NAME}-{session.round}.{place}.{first + i}" for i in range(count)]
+        return await ask_programs(session, request, NAME, session.key(NAME, first, parent), ids)
+
+    if not greedy or session.settings.thinking is not None:
+        return await some(0, samples, None)
+    rest = [some(1, samples - 1, None)] if samples > 1 else []
+    return merged(await gather([some(0, 1, GREEDY), *rest]))
 
 
 def _plan(problem: Problem, completion: Completion) -> str:

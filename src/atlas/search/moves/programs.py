@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from atlas.llm.parse import read_program
 from atlas.llm.programs import Read, Why
-from atlas.llm.types import Completion, Reply, Request
+from atlas.llm.types import Completion, Reply, Request, Sampling
 from atlas.problem import FunctionProblem, Problem
 from atlas.search.assemble import assemble, entry_of, given_names, sole_function, under_name
 from atlas.search.pool import Additions, Candidate
 from atlas.search.session import Session
 
+GREEDY = Sampling(temperature=0.0)
 _RENAMED = "a reply gave its function another name than asked; it was taken under the asked one"
 
 
