@@ -8,18 +8,19 @@ python -m training.tokenizer --seed 1
 
 # Stage 1: a flat learning rate, few steps a problem before many.
 python -m training.data --tokens 12000000 --seed 5 --short --out $out/short.npz
-python -m training.train --data $out/short.npz --steps 2000 --flat
+python -m training.train --data $out/short.npz --steps 2000 --flat | tee -a $out/train.log
 python -m training.data --tokens 40000000 --seed 6 --out $out/full.npz
-python -m training.train --data $out/full.npz --steps 6200 --flat --muon-lr 4.5e-3 --adam-lr 2.2e-3
+python -m training.train --data $out/full.npz --steps 6200 --flat --muon-lr 4.5e-3 --adam-lr 2.2e-3 | tee -a $out/train.log
 python -m training.export --out $out/stage1.gguf
 
 # Stage 2: its own mistakes among the samples, the learning rate falling to nothing.
 python -m training.onpolicy --model $out/stage1.gguf --tasks 900 --out $out/onpolicy.jsonl
 python -m training.data --tokens 11000000 --seed 7 --also $out/onpolicy.jsonl --out $out/decay.npz
-python -m training.train --data $out/decay.npz --steps 8230 --muon-lr 4.5e-3 --adam-lr 2.2e-3
+python -m training.train --data $out/decay.npz --steps 8230 --muon-lr 4.5e-3 --adam-lr 2.2e-3 | tee -a $out/train.log
 python -m training.export --out $nano/nano.gguf
 
-# The draft: the same tokenizer and samples, a fifteenth of the weights.
-python -m training.train --data $out/decay.npz --out $out/draft.pt --layers 2 --width 96 --heads 3 --hidden 256
+# The draft: the same tokenizer and samples, a ninth of the weights.
+python -m training.train --data $out/decay.npz --out $out/draft.pt --steps 2600 --layers 2 --width 96 --heads 3 --hidden 256
 python -m training.export --checkpoint $out/draft.pt --out $nano/nano-draft.gguf --name 'ATLAS nano draft'
+python -m training.curve $out/train.log
 python -m training.evaluate > benchmarks/results/nano_evaluation.json
