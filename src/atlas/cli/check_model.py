@@ -9,7 +9,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,13 +58,6 @@ class _Ask:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 def check_model(
-    model: str | None,
-    endpoint: str | None,
-    server: str,
-    slots: int,
-    context: int | None,
-    threads: int | None,
-    draft: str | None,
     temperature: float | None,
     top_p: float | None,
     max_tokens: int | None,
@@ -72,6 +65,7 @@ def check_model(
     times: int,
     suite: str | None,
     as_json: bool,
+    **model: Any,
 ) -> int:
     """Ask a model each kind of request that the search makes, and say what it is good for.
 
@@ -81,7 +75,7 @@ def check_model(
     from atlas.check.advice import advise  # noqa: PLC0415  (--help must be quick)
     from atlas.check.table import as_data  # noqa: PLC0415
 
-    engine = choose(model, endpoint, server, slots, context, threads, draft)
+    engine = choose(**model)
     wanted = Wanted(temperature, top_p, max_tokens, thinking)
     wanted.drawing(engine)  # refused now, not when the model is ready
     shown = suite or (_SHIPPED_SUITE if engine.kind == "shipped" else None)

@@ -77,13 +77,6 @@ class _Done:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 def solve(
     statement: str,
-    model: str | None,
-    endpoint: str | None,
-    server: str,
-    slots: int,
-    context: int | None,
-    threads: int | None,
-    draft: str | None,
     temperature: float | None,
     top_p: float | None,
     max_tokens: int | None,
@@ -93,6 +86,7 @@ def solve(
     seed: int,
     save: Path | None,
     as_json: bool,
+    **model: Any,
 ) -> int:
     """Solve one problem and say how sure the answer is.
 
@@ -102,7 +96,7 @@ def solve(
     """
     from atlas.statement import read_statement  # noqa: PLC0415  (--help must be quick)
 
-    engine = choose(model, endpoint, server, slots, context, threads, draft)
+    engine = choose(**model)
     wanted = Wanted(temperature, top_p, max_tokens, thinking)
     wanted.drawing(engine)  # refused now, not when the model is ready
     problem = read_statement(_text(statement))
