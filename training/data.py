@@ -44,15 +44,19 @@ def main() -> None:
     parser.add_argument("--also", type=Path, help="samples of training.onpolicy, added once each")
     args = parser.parse_args()
     ids, lengths, prompts = array("H"), array("H"), array("H")
+
+    def add(sample_ids: list[int], prompt: int) -> None:
+        ids.extend(sample_ids)
+        lengths.append(len(sample_ids))
+        prompts.append(prompt)
+
     started = shown = time.monotonic()
     with Pool(args.workers) as pool:
         # Enough even at 100 tokens a sample: imap runs ahead of what is taken, and must not do so for ever.
         chunks = range(args.tokens // (100 * CHUNK) + 2)
         for made in pool.imap(chunk, ((str(args.tokenizer), args.seed, n, args.short) for n in chunks)):
-            for sample_ids, prompt in made:
-                ids.extend(sample_ids)
-                lengths.append(len(sample_ids))
-                prompts.append(prompt)
+            for one in made:
+                add(*one)
             if time.monotonic() - shown > 10:
                 shown = time.monotonic()
                 print(f"{len(ids) / 1e6:.1f}M tokens, {len(lengths)} samples, {shown - started:.0f} s", flush=True)
@@ -62,11 +66,9 @@ def main() -> None:
     if args.also is not None:
         tokenizer = Tokenizer.from_file(str(args.tokenizer))
         for line in args.also.read_text(encoding="utf-8").splitlines():
-            sample_ids, prompt = encode_chat(tokenizer, Sample(**json.loads(line)))
-            if len(sample_ids) <= MAX_TOKENS:
-                ids.extend(sample_ids)
-                lengths.append(len(sample_ids))
-                prompts.append(prompt)
+            own = encode_chat(tokenizer, Sample(**json.loads(line)))
+            if len(own[0]) <= MAX_TOKENS:
+                add(*own)
     np.savez(args.out, ids=np.array(ids), lengths=np.array(lengths), prompts=np.array(prompts))
     print(f"{len(ids)} tokens in {len(lengths)} samples: {args.out}")
 
