@@ -100,7 +100,8 @@ def _note_found(job: Job, tier: str, wall: WallReport, attached: Attached, on_ev
     """Write down what was found on this machine."""
     files = RunFiles.at(job.root)
     before = manifests.found(files)
-    if before and any(before.engine.get(name) != attached.about.get(name) for name in ("model", "sha256", "draft_sha256")):
+    same = ("model", "sha256", "draft_sha256")
+    if before and any(before.engine.get(name) != attached.about.get(name) for name in same):
         raise UsageError("The model is not the one that this run began with; start a new run.")
     # Crashes of an earlier attempt stay on record.
     earlier = before.warnings if before else ()
