@@ -69,10 +69,39 @@ async def test_a_function_without_parameters_has_one_input() -> None:
 async def test_inputs_are_asked_for_where_nothing_is_known() -> None:
     bare = FunctionProblem("p", "s", Signature("f", (Parameter("a"), Parameter("b"))))
     given = session(bare, lambda r, i: block("f(1, [2])\nf(3)\nf('a', None)\nf(x, 1)"))
-    assert (await inputs(given)).inputs == (Call((1, [2])), Call(("a", None)))
+    assert (await inputs(given, calls=2)).inputs == (Call((1, [2])), Call(("a", None)))
     stdin = session(replace(SUMS, examples=()), lambda r, i: "```\n2\n1 2\n```\n```\n0\n\n```\n")
-    assert (await inputs(stdin)).inputs == (Stdin("2\n1 2\n"), Stdin("0\n"))
+    assert (await inputs(stdin, texts=2)).inputs == (Stdin("2\n1 2\n"), Stdin("0\n"))
     assert "Write test inputs" in asked(stdin)[0].messages[0].content
+
+
+async def test_the_inputs_that_a_model_wrote_get_neighbours() -> None:
+    given = session(replace(SUMS, examples=()), lambda r, i: "```\n3\n7 -4 7\n```\n```\n3\n7 -4 7\n```\n")
+    first, *near = (await inputs(given, texts=12)).inputs
+    assert first == Stdin("3\n7 -4 7\n")
+    assert len({input_key(i) for i in (first, *near)}) == 12
+    for input in near:
+        assert isinstance(input, Stdin)
+        count, numbers = input.text.splitlines()
+        assert int(count) == len(numbers.split())
+    assert len(asked(given)) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("7 -4 7", "3\n7 -4 7\n"),
+        ("2\n7 -4 7", "3\n7 -4 7\n"),
+        ("ab\ncd", "2\nab\ncd\n"),
+        ("1\nab\ncd\nef", "3\nab\ncd\nef\n"),
+    ],
+)
+async def test_a_count_that_a_model_left_out_is_put_in_front(written: str, told: str) -> None:
+    blind = replace(SUMS, examples=(), statement="The first line holds n, the second n integers. Print their sum.")
+    given = session(blind, lambda r, i: f"```\n{written}\n```")
+    assert (await inputs(given, texts=2)).inputs == (Stdin(f"{written}\n"), Stdin(told))
+    plain = session(replace(blind, statement="One line holds integers."), lambda r, i: f"```\n{written}\n```")
+    assert Stdin(told) not in (await inputs(plain, texts=2)).inputs
 
 
 async def test_a_reply_without_inputs_is_counted() -> None:

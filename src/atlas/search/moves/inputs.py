@@ -1,24 +1,28 @@
 """Inputs: what to run the candidates on. More inputs help more than more candidates, and cost no tokens.
 
 Seeded neighbours and edge cases of the examples' inputs; without examples, values made from the annotations; where
-neither says enough, the model is asked, in one short request. No expected output is made here.
+neither says enough, the model is asked, in one short request, and what it wrote gets neighbours too: a small model's
+few inputs seldom tell wrong programs apart. No expected output is made here.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from atlas.problem import FunctionProblem, Input
+from atlas.problem import FunctionProblem, Input, Problem, Stdin
 from atlas.search import prompts
 from atlas.search.moves.making import Make, distinct, generator, neighbours, read_inputs
+from atlas.search.moves.stdin_text import counted
+from atlas.search.outputs import input_key, usable
 from atlas.search.pool import Additions
 from atlas.search.session import Session
 from atlas.search.settings import derived_seed
 from atlas.search.strategy import Range
 
 NAME = "inputs"
+_ASKED = 8
 
 
 async def inputs(
@@ -36,16 +40,32 @@ async def inputs(
 
     if make_from(examples) is not None:
         return Additions(inputs=tuple(distinct(make_from, examples, rng, session.pool.inputs, count)))
-    return await _asked(session, min(count, 8))
+    return await _asked(session, count, rng)
 
 
-async def _asked(session: Session, count: int) -> Additions:
-    """Inputs from the model."""
+async def _asked(session: Session, count: int, rng: random.Random) -> Additions:
+    """Inputs from the model, and neighbours of these up to ``count``."""
     problem = session.pool.problem
     key = session.key(NAME, 0)
-    request = session.request(prompts.propose_inputs(problem, count), NAME, 0)
+    request = session.request(prompts.propose_inputs(problem, min(count, _ASKED)), NAME, 0)
     reply = await session.ask(key, request, lambda c: bool(read_inputs(problem, c.text)))
-    found: list[Input] = [i for c in reply.completions for i in read_inputs(problem, c.text)]
-    if found or not reply.completions:
-        return Additions(inputs=tuple(found[: 2 * count]))
-    return Additions(reasons=("a reply held no usable input",))
+    written = [i for c in reply.completions for i in read_inputs(problem, c.text) if usable(i)]
+    told = list(_with_count(problem, written))
+    found = list({input_key(i): i for i in (*written, *told)}.values())[:count]
+    if reply.completions and not found:
+        return Additions(reasons=("a reply held no usable input",))
+
+    def make_from(inputs: Sequence[Input]) -> Make | None:
+        return neighbours(inputs, found, problem)
+
+    near = distinct(make_from, told or found, rng, [*session.pool.inputs, *found], count - len(found))
+    return Additions(inputs=(*found, *near))
+
+
+def _with_count(problem: Problem, written: Sequence[Input]) -> Iterator[Input]:
+    """The inputs with a true count in front, where the statement may want one: models leave it out, or guess it.
+
+    Where it does not belong most programs fail, and the evidence leaves the input aside.
+    """
+    if "first line" in problem.statement.lower():
+        yield from (Stdin(counted(i.text)) for i in written if isinstance(i, Stdin))

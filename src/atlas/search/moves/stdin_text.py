@@ -69,6 +69,13 @@ def neighbour(text: str, rng: random.Random, *, negatives: bool) -> str:
     return "\n".join(_rows_changed(lines, format, rng) if rows_too else lines) + "\n"
 
 
+def counted(text: str) -> str:
+    """``text`` with a first line that says truly how many lines, or how many tokens of the only line, follow."""
+    lines = _lines(text)
+    rest = lines[1:] if len(lines) > 1 and _number(lines[0].strip()) is not None else lines
+    return "\n".join([str(len(rest) if len(rest) > 1 else len(rest[0].split())), *rest]) + "\n"
+
+
 def _lines(text: str) -> list[str]:
     return text.rstrip("\n").split("\n")
 
