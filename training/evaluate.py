@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("src/atlas/engine/nano/nano.gguf"))
     parser.add_argument("--problems", type=int, default=300)
     parser.add_argument("--seed", type=int, default=EVALUATION_SEED)
-    parser.add_argument("--temperature", type=float, default=0.6)
+    parser.add_argument("--temperature", type=float, default=0.8)
     args = parser.parse_args()
     sampling = Sampling(args.temperature, 0.95)
     print(json.dumps(asyncio.run(evaluate(args.model, args.problems, args.seed, sampling)), indent=1))
