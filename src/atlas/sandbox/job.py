@@ -39,6 +39,8 @@ class Job:
         return {
             "inputs": len(self.inputs),
             "cpu_s": self.limits.cpu_s,
+            # A script, and a check, is compiled, imports and runs in one stage.
+            "load_cpu_s": (self.limits.load_cpu_s if self.role in {"calls", "serve"} else None) or self.limits.cpu_s,
             "wall_s": self.limits.wall_s,
             "memory": self.limits.memory_mb << 20,
             "output": self._output_bytes(),
@@ -241,7 +243,7 @@ def _from_end(files: Files, records: list[_Record], outcome: Outcome) -> Observa
         stdout=_text(files, files.stdout, out, end),
         stderr=_text(files, files.stderr, err, end),
         error=error,
-        cpu_s=outcome.last_cpu_s if records else outcome.cpu_s,
+        cpu_s=outcome.cpu_s if outcome.loading else outcome.last_cpu_s,
         wall_s=outcome.wall_s,
     )
 

@@ -18,9 +18,13 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one execution. CPU time is the limit that decides; wall time is only a generous backstop."""
+    """Bounds for one execution. CPU time is the limit that decides; wall time is only a generous backstop.
+
+    ``load_cpu_s`` bounds compiling and importing a function's program, apart from its inputs; None: as ``cpu_s``.
+    """
 
     cpu_s: float = 2.0
+    load_cpu_s: float | None = None
     wall_s: float = 30.0
     memory_mb: int = 512
     output_bytes: int = 1 << 20

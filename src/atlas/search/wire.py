@@ -29,13 +29,16 @@ def reply_of(data: dict[str, Any]) -> Reply:
     return Reply(**{**data, "completions": completions})
 
 
-def execution_data(program: Program, inputs: Sequence[Input], limits: Limits, *, fresh: bool) -> dict[str, Any]:
+def execution_data(
+    program: Program, inputs: Sequence[Input], limits: Limits, *, fresh: bool, until_clock: bool
+) -> dict[str, Any]:
     """Everything that a batch of executions depends on."""
     return {
         "program": asdict(program),
         "inputs": [input_key(i) for i in inputs],
         "limits": asdict(limits),
         "fresh": fresh,
+        "until_clock": until_clock,
     }
 
 

@@ -122,6 +122,7 @@ class _Budget:
     """What one input may use, and since when it runs, as far as its process can be believed."""
 
     cpu_s: float
+    load_cpu_s: float
     wall_s: float
     inputs: int
     stage: int = -1
@@ -139,8 +140,9 @@ class _Budget:
             self.wall_from = min(max(wall_ns / 1e9, self.wall_from), wall)
 
     def left(self, cpu: float, wall: float) -> tuple[float, float]:
-        """Return seconds of CPU and wall time that the present input has left."""
-        return self.cpu_s - (cpu - self.cpu_from), self.wall_s - (wall - self.wall_from)
+        """Return seconds of CPU and wall time that the present input, or loading, has left."""
+        allowed = self.cpu_s if self.stage > 0 else self.load_cpu_s
+        return allowed - (cpu - self.cpu_from), self.wall_s - (wall - self.wall_from)
 
 
 class _Zygote:
@@ -169,7 +171,7 @@ class _Zygote:
     def execute(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         self.page[:] = struct.pack("<qqq", -1, 0, 0) + bytes(mmap.PAGESIZE - 24)
         limits = child.Bounds(
-            cpu_s=math.ceil(job["cpu_s"] * (job["inputs"] + 1)) + 1,
+            cpu_s=math.ceil(job["load_cpu_s"] + job["cpu_s"] * job["inputs"]) + 1,
             memory=self.base + job["memory"],
             output=job["output"],
             processes=job["processes"] if self.box.own_user else None,
@@ -200,14 +202,14 @@ class _Zygote:
         """Wait for the process; kill it when its input's time is up, the judge cancels, or the judge is
         gone.
         """
-        budget = _Budget(job["cpu_s"], job["wall_s"], job["inputs"], wall_from=start)
+        budget = _Budget(job["cpu_s"], job["load_cpu_s"], job["wall_s"], job["inputs"], wall_from=start)
         clock = (~pid << 3) | 2  # the process's CPU clock (clock_getcpuclockid)
         exited = os.pidfd_open(pid)
         poll = select.poll()
         poll.register(exited, select.POLLIN)
         poll.register(self.sock, select.POLLIN)
         longest = math.inf if self.box.own_user else _COUNT_TASKS_EVERY_S
-        wait = min(job["cpu_s"], job["wall_s"])
+        wait = min(job["cpu_s"], job["load_cpu_s"], job["wall_s"])
         killed: str | None = None
         try:
             while True:
