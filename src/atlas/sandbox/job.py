@@ -116,6 +116,7 @@ class Outcome:
     killed: str | None
     cpu_s: float
     wall_s: float
+    peak_mb: float
     loading: bool
     """It ended before its first input, by its own account."""
     last_cpu_s: float
@@ -230,6 +231,7 @@ def _from_record(files: Files, record: _Record, outcome: Outcome) -> Observation
         line=record.line,
         cpu_s=outcome.cpu_s if alone else cpu_s,
         wall_s=outcome.wall_s if alone else min(max(record.wall_s, 0.0), outcome.wall_s),
+        peak_mb=outcome.peak_mb,
     )
 
 
@@ -245,6 +247,7 @@ def _from_end(files: Files, records: list[_Record], outcome: Outcome) -> Observa
         error=error,
         cpu_s=outcome.cpu_s if outcome.loading else outcome.last_cpu_s,
         wall_s=outcome.wall_s,
+        peak_mb=outcome.peak_mb,
     )
 
 

@@ -57,6 +57,8 @@ class Observation:
 
     ``value`` is the return value for a function call (exact types), None for a script.
     ``error`` is ``"TypeName: message"``, cut to 500 characters; ``line`` the program's own line that raised.
+    ``peak_mb`` is the largest resident memory of the process, over all inputs that shared it; the warm interpreter
+    that it began as is part of it.
     """
 
     status: Status
@@ -67,3 +69,4 @@ class Observation:
     line: int | None = None
     cpu_s: float = 0.0
     wall_s: float = 0.0
+    peak_mb: float = 0.0

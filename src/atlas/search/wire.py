@@ -44,7 +44,7 @@ def execution_data(
 
 def observation_data(observation: Observation) -> dict[str, Any]:
     """An observation as recorded, its value with exact types."""
-    fields = ("stdout", "stderr", "error", "line", "cpu_s", "wall_s")
+    fields = ("stdout", "stderr", "error", "line", "cpu_s", "wall_s", "peak_mb")
     data = {name: getattr(observation, name) for name in fields}
     return {**data, "status": str(observation.status), "value": codec.encode(observation.value)}
 

@@ -191,6 +191,7 @@ class _Zygote:
             "killed": killed,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "wall_s": wall,
+            "peak_mb": usage.ru_maxrss / 1024,
             "loading": budget.stage <= 0,
             "last_cpu_s": max(0.0, usage.ru_utime + usage.ru_stime - budget.cpu_from),
             "setup_error": self._setup_error(),
