@@ -19,6 +19,7 @@ from typing import Any, Self
 from atlas.compare import codec
 from atlas.errors import UsageError
 from atlas.problem import Call, Input
+from atlas.sandbox.profile import STANDARD, Profile
 from atlas.sandbox.types import Limits, Observation, Program, Status
 
 _VERSION = 1
@@ -101,13 +102,17 @@ class ResultCache:
         self._connection.close()
 
 
-def keys_of(program: Program, inputs: Sequence[Input], limits: Limits, *, fresh: bool) -> list[bytes]:
-    """The name of each question: program, input, limits, interpreter, and whether the process is the input's own.
+def keys_of(
+    program: Program, inputs: Sequence[Input], limits: Limits, profile: Profile = STANDARD, *, fresh: bool
+) -> list[bytes]:
+    """The name of each question: program, input, limits, interpreter and profile, and whether the process is its own.
+
+    An environment whose packages were changed in place has the same name: give it another, or drop the cache.
 
     Raises:
         CodecError: an argument is no plain data.
     """
-    about = [_VERSION, sys.version, asdict(program), asdict(limits), fresh]
+    about = [_VERSION, sys.version, asdict(profile), asdict(program), asdict(limits), fresh]
     base = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     return [_with(base, input) for input in inputs]
 

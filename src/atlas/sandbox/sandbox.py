@@ -19,6 +19,7 @@ from atlas.sandbox.duplicates import form_of
 from atlas.sandbox.job import Job
 from atlas.sandbox.matrix import explore
 from atlas.sandbox.pace import CLOCK
+from atlas.sandbox.profile import STANDARD, Profile
 from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.sandbox.worker import Worker
 from atlas.sandbox.workers import Nursery
@@ -48,10 +49,17 @@ class Sandbox:
     """
 
     def __init__(
-        self, nursery: Nursery, workers: list[Worker], tier: str, landlock: int, cache: ResultCache | None = None
+        self,
+        nursery: Nursery,
+        workers: list[Worker],
+        tier: str,
+        landlock: int,
+        cache: ResultCache | None = None,
+        profile: Profile = STANDARD,
     ) -> None:
         self.tier = tier
         self.landlock = landlock
+        self.profile = profile
         self._cache = cache
         self._nursery = nursery
         self._workers = workers
@@ -60,11 +68,17 @@ class Sandbox:
 
     @classmethod
     async def start(
-        cls, workers: int | None = None, *, tier: str | None = None, cache: ResultCache | None = None
+        cls,
+        workers: int | None = None,
+        *,
+        tier: str | None = None,
+        cache: ResultCache | None = None,
+        profile: Profile = STANDARD,
     ) -> Self:
         """Start ``workers`` (default: one a core) in the best tier that a canary proves, or in ``tier``.
 
-        With ``cache`` what was executed before is not executed again; it stays the caller's to close.
+        With ``cache`` what was executed before is not executed again; it stays the caller's to close. ``profile`` says
+        what programs may import beside the standard library.
 
         Raises:
             SandboxError: no tier works here; the message says what each one lacks.
@@ -73,7 +87,7 @@ class Sandbox:
             raise SandboxError("The sandbox needs Linux; on other systems run ATLAS in a Linux container or WSL.")
         if tier not in {None, *canary.TIERS}:
             raise SandboxError(f"There is no sandbox tier {tier!r}; choose one of {', '.join(canary.TIERS)}.")
-        nursery = await Nursery.start()
+        nursery = await Nursery.start(profile)
         try:
             chosen, first = await _first_worker(nursery, (tier,) if tier else canary.TIERS)
             count = workers or len(os.sched_getaffinity(0))
@@ -82,7 +96,7 @@ class Sandbox:
         except BaseException:
             await nursery.aclose()
             raise
-        return cls(nursery, [first, *others], chosen, first.landlock, cache)
+        return cls(nursery, [first, *others], chosen, first.landlock, cache, profile)
 
     async def run(
         self,
@@ -110,7 +124,7 @@ class Sandbox:
             raise ValueError("functions take Call inputs, scripts take Stdin inputs")
         if self._cache is None:
             return await self._run(program, inputs, limits, fresh=fresh, until_clock=until_clock)
-        keys = keys_of(program, inputs, limits, fresh=fresh)
+        keys = keys_of(program, inputs, limits, self.profile, fresh=fresh)
         known = self._cache.get(keys)
         if until_clock:
             keys = list(_until(keys, lambda key: key in known and known[key].status in CLOCK))

@@ -12,6 +12,7 @@ from typing import Any
 
 from atlas.errors import SandboxError
 from atlas.sandbox.box import bootstrap, wire
+from atlas.sandbox.profile import STANDARD, Profile
 
 _START_S = 60.0
 """A fresh interpreter with its modules takes 0.2 s; this is for a machine in trouble."""
@@ -43,7 +44,7 @@ class Nursery:
         self._ids = itertools.count()
 
     @classmethod
-    async def start(cls) -> Nursery:
+    async def start(cls, profile: Profile = STANDARD) -> Nursery:
         """Start it and wait until it is ready.
 
         Raises:
@@ -53,7 +54,7 @@ class Nursery:
         ours.setblocking(False)
         stderr = os.memfd_create("nursery-stderr", os.MFD_CLOEXEC)
         with theirs:
-            process = bootstrap.start(theirs.fileno(), stderr, os.getpid())
+            process = bootstrap.start(theirs.fileno(), stderr, os.getpid(), profile)
         nursery = cls(process, ours, stderr)
         try:
             await _receive(ours, _START_S)

@@ -28,10 +28,12 @@ unicodedata unittest uuid warnings weakref zlib
 """.split()
 
 
-def main(control_fd: int, judge: int) -> None:
-    """Serve the judge with process id ``judge`` on the socket ``control_fd`` until either ends."""
+def main(control_fd: int, judge: int, packages: tuple[str, ...] = (), preload: tuple[str, ...] = ()) -> None:
+    """Serve the judge with process id ``judge`` on the socket ``control_fd`` until either ends.
+
+    ``packages`` are folders that programs import from beside the library, ``preload`` modules to have warm.
+    """
     kernel.die_with_parent(judge)
-    os.environ.clear()
     for name in _PRELOAD:
         importlib.import_module(name)
     builtins.exit, builtins.quit = (
@@ -40,10 +42,12 @@ def main(control_fd: int, judge: int) -> None:
     # Received descriptors must never land on the numbers that a program's process uses.
     while os.open(os.devnull, os.O_RDWR) < zygote.FIRST_FREE_FD:
         pass
-    shown = layout.discover()
+    shown = layout.discover(packages, preload)
     gc.collect()
     gc.freeze()
     gc.disable()
+    if not preload:  # libraries read their settings from the environment when they are loaded
+        os.environ.clear()
     _Nursery(socket.socket(fileno=control_fd), os.pidfd_open(judge), shown).serve()
 
 

@@ -6,6 +6,8 @@ It never reads a request, an output or a result: a program has no bytes to attac
 
 from __future__ import annotations
 
+import gc
+import importlib
 import math
 import mmap
 import os
@@ -13,6 +15,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +37,7 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
     try:
         if not kernel.SUPPORTED:
             raise OSError(f"system calls are known for x86-64 and aarch64 only, not for {os.uname().machine}")
-        base = _address_space()
+        proc = os.open("/proc", os.O_PATH | os.O_CLOEXEC)  # there is none in the box
         uid = _private_uid(number) if os.geteuid() == 0 else None
         if tier == "landlock":
             if landlock.version() == 0:
@@ -46,10 +49,28 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
             namespaces.enter(layout, user_namespace=tier == "userns", outer_uid=uid)
             _become_init(nursery)
         box = _box(tier, layout, uid)
-    except OSError as error:
+        _warm(layout)
+        base = _address_space(proc)
+        os.close(proc)
+    except (OSError, ImportError) as error:
         wire.send(sock, {"error": str(error)})
         return
     _Zygote(sock, box, base, layout).serve()
+
+
+def _warm(layout: Layout) -> None:
+    """Import what the profile wants preloaded; behind the walls of this tier, for it is not our code.
+
+    Raises:
+        ImportError: a module is not there, or can't be loaded here.
+    """
+    sys.path.extend(layout.packages)
+    for name in layout.preload:
+        importlib.import_module(name)
+    os.environ.clear()
+    if layout.preload:
+        gc.collect()
+        gc.freeze()
 
 
 def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
@@ -87,8 +108,8 @@ def _private_uid(number: int) -> int | None:
     return first + count // 2 + number % (count // 4)
 
 
-def _address_space() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
+def _address_space(proc: int) -> int:
+    with open(os.open("self/statm", os.O_RDONLY, dir_fd=proc), encoding="ascii") as file:
         return int(file.read().split()[0]) * mmap.PAGESIZE
 
 
