@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from atlas.errors import SandboxError
 from atlas.problem import Call, Input
 from atlas.sandbox import canary
+from atlas.sandbox.compile_cache import CompileCache
+from atlas.sandbox.executables import Executables
 from atlas.sandbox.job import Job
 from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.sandbox.worker import Worker
@@ -41,25 +44,32 @@ class Sandbox:
     record of a run; ``landlock`` is the kernel's Landlock version, 0 without.
     """
 
-    def __init__(self, nursery: Nursery, workers: list[Worker], tier: str, landlock: int) -> None:
+    def __init__(
+        self, nursery: Nursery, workers: list[Worker], tier: str, landlock: int, executables: Executables
+    ) -> None:
         self.tier = tier
         self.landlock = landlock
         self._nursery = nursery
         self._workers = workers
+        self._executables = executables
         self._queue: asyncio.Queue[_Work] = asyncio.Queue()
         self._tasks = [asyncio.create_task(self._work(worker)) for worker in workers]
 
     @classmethod
-    async def start(cls, workers: int | None = None, *, tier: str | None = None) -> Self:
+    async def start(cls, workers: int | None = None, *, tier: str | None = None, cache: Path | None = None) -> Self:
         """Start ``workers`` (default: one a core) in the best tier that a canary proves, or in ``tier``.
 
+        What compilers make is kept in the folder ``cache``, without one in memory while this sandbox lives.
+
         Raises:
-            SandboxError: no tier works here; the message says what each one lacks.
+            SandboxError: no tier works here, and the message says what each one lacks; or there is no making
+            the folder.
         """
         if sys.platform != "linux":
             raise SandboxError("The sandbox needs Linux; on other systems run ATLAS in a Linux container or WSL.")
         if tier not in {None, *canary.TIERS}:
             raise SandboxError(f"There is no sandbox tier {tier!r}; choose one of {', '.join(canary.TIERS)}.")
+        compiled = CompileCache(cache)
         nursery = await Nursery.start()
         try:
             chosen, first = await _first_worker(nursery, (tier,) if tier else canary.TIERS)
@@ -69,7 +79,8 @@ class Sandbox:
         except BaseException:
             await nursery.aclose()
             raise
-        return cls(nursery, [first, *others], chosen, first.landlock)
+        executables = Executables(nursery, chosen, count, compiled)
+        return cls(nursery, [first, *others], chosen, first.landlock, executables)
 
     async def run(
         self,
@@ -83,13 +94,16 @@ class Sandbox:
 
         A function's inputs share a process unless ``fresh``; its limits hold for each input (output and
         memory: for the process), and an input that it does not survive costs the others nothing. A script
-        gets a process an input.
+        gets a process an input, and so does a program in another language; what its compiler refuses is NO_LOAD
+        for all inputs, and a missing compiler or runtime is INFRASTRUCTURE.
 
         Raises:
             SandboxError: the sandbox is closed.
             ValueError: a ``Call`` for a script, a ``Stdin`` for a function, or an argument that is no
-            plain data.
+            plain data; an ``entry`` in a language other than Python, or one that is not known.
         """
+        if program.language != "python":
+            return await self._executables.run(program, inputs, limits)
         wanted = Call if program.entry is not None else None
         if any(isinstance(i, Call) != (wanted is Call) for i in inputs):
             raise ValueError("functions take Call inputs, scripts take Stdin inputs")
@@ -110,8 +124,8 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox is closed.
         """
-        if program.entry is None:
-            raise ValueError("only a function can be checked by calls")
+        if program.entry is None or program.language != "python":
+            raise ValueError("only a function in Python can be checked by calls")
         none = Call(())
         check = Job(replace(program, code=check_code), (none,), limits, "check")
         served = Job(program, (none,), limits, "serve")
@@ -170,6 +184,7 @@ class Sandbox:
             _, future = self._queue.get_nowait()
             if not future.done():
                 future.set_exception(SandboxError(_CLOSED))
+        await self._executables.aclose()
         for worker in self._workers:
             worker.close()
         await self._nursery.aclose()
