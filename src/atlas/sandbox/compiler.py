@@ -173,6 +173,6 @@ def _rejection(done: Execution) -> Observation:
     seen = done.seen
     said = seen.stderr.strip() or seen.stdout.strip()
     if seen.status not in {Status.EXCEPTION, Status.OK}:
-        said = f"the compiler ended in {seen.status.value} {seen.error}: {said}"
+        said = f"the compiler ended in {seen.status.value}: {seen.error} {said}"
     error = said[:_ERROR_CHARS] or "the compiler made nothing"
     return Observation(Status.NO_LOAD, stderr=seen.stderr, error=error, cpu_s=seen.cpu_s, wall_s=seen.wall_s)

@@ -11,14 +11,16 @@ import stat
 import struct
 from collections.abc import Iterable, Iterator
 
-_HEAD = struct.Struct("<HBQ")  # length of the name, executable or not, length of the data
+_HEAD = struct.Struct("<HQ")  # length of the name, length of the data
 _CHUNK = 1 << 20
+_MODE = 0o755
+"""Of every file: which of them a program executes is its own affair, and a linker may not have been able to say."""
 _MOST_FILES = 4096
 
 
 def made(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return a bundle of files that are not executable: names relative to where they will be unpacked, and data."""
-    return b"".join(_HEAD.pack(len(name.encode()), False, len(data)) + name.encode() + data for name, data in files)
+    """Return a bundle of files: names relative to where they will be unpacked, and data."""
+    return b"".join(_HEAD.pack(len(name.encode()), len(data)) + name.encode() + data for name, data in files)
 
 
 def pack(root: str, name: str, target: int, limit: int) -> bool:
@@ -59,16 +61,15 @@ def _found(top: int, name: str) -> Iterator[tuple[str, int, str]]:
 def _pack_one(name: str, folder: int, leaf: str, target: int, left: int) -> int:
     encoded = os.fsencode(name)
     with open(os.open(leaf, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
-        state = os.fstat(file.fileno())
-        if state.st_size > left:
+        size = todo = os.fstat(file.fileno()).st_size
+        if size > left:
             raise OSError("the files made are too large")
-        _write(target, _HEAD.pack(len(encoded), bool(state.st_mode & 0o111), state.st_size) + encoded)
-        todo = state.st_size
+        _write(target, _HEAD.pack(len(encoded), size) + encoded)
         while todo:
             data = file.read(min(_CHUNK, todo))
             _write(target, data)
             todo -= len(data)
-        return state.st_size
+        return size
 
 
 def _write(fd: int, data: bytes) -> None:
@@ -86,9 +87,9 @@ def unpack(source: int, root: str, owner: int | None) -> None:
     os.lseek(source, 0, os.SEEK_SET)
     with open(source, "rb", closefd=False) as bundle:
         while head := bundle.read(_HEAD.size):
-            length, executable, size = _HEAD.unpack(head)
+            length, size = _HEAD.unpack(head)
             path = _below(root, os.fsdecode(bundle.read(length)), owner)
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if executable else 0o644)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _MODE)
             try:
                 while size:
                     data = bundle.read(min(_CHUNK, size))
