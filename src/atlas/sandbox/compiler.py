@@ -83,9 +83,14 @@ class Compiler:
         if key not in self._running:
             task = asyncio.create_task(self._compile(toolchain, code, file, source, key))
             self._running[key] = task
-            task.add_done_callback(lambda _: self._running.pop(key))
+            task.add_done_callback(lambda done: self._forget(key, done))
         # Others may wait for it, too, so it goes on when one goes away.
         return await asyncio.shield(self._running[key])
+
+    def _forget(self, key: str, done: asyncio.Task[Compiled]) -> None:
+        del self._running[key]
+        if not done.cancelled():
+            done.exception()  # if nobody waits any more, nobody is told
 
     async def aclose(self) -> None:
         """End the compilations that run."""

@@ -6,14 +6,17 @@ import mmap
 import os
 import resource
 import signal
+import struct
+import time
 from dataclasses import dataclass
 from typing import NoReturn
 
 from atlas.sandbox.box import exec_probe, kernel, landlock, seccomp
 
-CONFINED = 0
-"""Where in the shared page stands that the process has confined itself; the reason if it could not stands behind."""
-_TEXT = 1
+_TOLD = struct.Struct("<?d")
+"""What the shared page begins with: that the process has confined itself, and the CPU seconds which that took."""
+_TEXT = _TOLD.size
+"""Where the reason stands if it could not, or could not execute."""
 
 _OPEN_FILES = 256
 _STACK = 64 << 20
@@ -46,7 +49,7 @@ def main(start: Start, fds: list[int], page: mmap.mmap, parent: int) -> NoReturn
     """Confine this process, execute what ``start`` says with the descriptors 0 to 2 ``fds``; never return."""
     try:
         _confine(start, fds, parent)
-        page[CONFINED] = 1
+        _TOLD.pack_into(page, 0, True, time.process_time())
         if start.probe is not None:
             exec_probe.run(start.probe)
         os.execve(start.argv[0], start.argv, start.environment)
@@ -57,9 +60,9 @@ def main(start: Start, fds: list[int], page: mmap.mmap, parent: int) -> NoReturn
         os._exit(127)
 
 
-def fault(page: mmap.mmap) -> tuple[bool, str]:
-    """Return whether the process confined itself, and what then kept it from executing; empty if nothing did."""
-    return bool(page[CONFINED]), bytes(page[_TEXT:]).rstrip(b"\0").decode(errors="replace")
+def told(page: mmap.mmap) -> tuple[bool, float, str]:
+    """Return whether the process confined itself, the CPU seconds until then, and what kept it from executing."""
+    return *_TOLD.unpack_from(page), bytes(page[_TEXT:]).rstrip(b"\0").decode(errors="replace")
 
 
 def _confine(start: Start, fds: list[int], parent: int) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from atlas.sandbox.box import bundle, exec_child, exec_namespaces, kernel, landlock, wire
-from atlas.sandbox.box.exec_layout import KIT, SCRATCH, ExecLayout
+from atlas.sandbox.box.exec_layout import KIT, SCRATCH
 from atlas.sandbox.box.procfs import Census, Usage
 
 STDIN, STDOUT, STDERR, MADE, FIRST_BUNDLE = range(5)
@@ -30,7 +30,8 @@ STDIN, STDOUT, STDERR, MADE, FIRST_BUNDLE = range(5)
 SCRATCH_PREFIX = "atlas-box-"
 _REPORT = struct.Struct("<I")
 _FIRST_LOOK_S, _LOOK_EVERY_S = 0.02, 0.05
-_RUN_TASKS_OF_OTHERS = 64
+_ERROR_CHARS = 500
+_TASKS_OF_OTHERS = 64
 """How many more processes the user may start meanwhile where the kernel counts all of the user's."""
 
 
@@ -38,11 +39,12 @@ _RUN_TASKS_OF_OTHERS = 64
 class ExecBox:
     """How the executions of one zygote are confined.
 
-    ``uid`` is whom programs run as, None for the present user; ``own_user`` says that the kernel's count of that
-    user's processes is the box's own. ``memory_folder`` is where scratch folders are made without namespaces.
+    ``rules`` are Landlock's, without the scratch folder. ``uid`` is whom programs run as, None for the present user;
+    ``own_user`` says that the kernel's count of that user's processes is the box's own. ``memory_folder`` is where
+    scratch folders are made without namespaces.
     """
 
-    layout: ExecLayout
+    rules: list[tuple[str, landlock.Access]]
     mounted: bool
     uid: int | None
     own_user: bool
@@ -56,14 +58,25 @@ def main(box: ExecBox, job: dict[str, Any], fds: list[int], page: mmap.mmap, rep
     """Run ``job`` to its end and leave the report in ``report``; never return."""
     execution = _Execution(box, job, fds, page)
     try:
-        found = execution.run()
-    except OSError as error:
-        found = {"setup_error": str(error)}
+        found = _attempt(execution)
+        data = json.dumps(found).encode()
+        report[: _REPORT.size + len(data)] = _REPORT.pack(len(data)) + data
+    finally:
+        os._exit(0)  # never back into the zygote's own code
+
+
+def _attempt(execution: _Execution) -> dict[str, Any]:
+    try:
+        return execution.run()
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is no verdict)
+        return {"setup_error": f"{type(error).__name__}: {error}"[:_ERROR_CHARS]}
     finally:
         execution.end()
-    data = json.dumps(found).encode()[: mmap.PAGESIZE - _REPORT.size]
-    report[: _REPORT.size + len(data)] = _REPORT.pack(len(data)) + data
-    os._exit(0)
+
+
+def scratch_prefix(zygote: int) -> str:
+    """Return how the names of a zygote's scratch folders begin where there are no mounts; /dev/shm may be shared."""
+    return f"{SCRATCH_PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-{zygote}-"
 
 
 def read_report(report: mmap.mmap) -> dict[str, Any] | None:
@@ -93,13 +106,13 @@ class _Execution:
         killed = self.watch(began)
         wall = time.monotonic() - began
         self.end_processes()
-        confined, failure = exec_child.fault(self.page)
+        confined, spent, failure = exec_child.told(self.page)
         if not confined:
             return {"setup_error": failure or "the process ended before it was confined"}
         return {
             "exit": self.status,
             "killed": killed,
-            "cpu_s": self.census.total_s(),
+            "cpu_s": max(0.0, self.census.total_s() - spent),
             "wall_s": wall,
             "exec_error": failure,
             "collected": killed is None and (self.status == 0 or job["collect_anyway"]) and self.collect(scratch),
@@ -116,8 +129,7 @@ class _Execution:
         else:
             kernel.adopt_orphans()
             processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            prefix = f"{SCRATCH_PREFIX}{os.getppid()}-"
-            self.scratch = tempfile.mkdtemp(prefix=prefix, dir=box.memory_folder)
+            self.scratch = tempfile.mkdtemp(prefix=scratch_prefix(os.getppid()), dir=box.memory_folder)
             if box.uid is not None:
                 os.chown(self.scratch, box.uid, box.uid)
         self.census = Census(processes)
@@ -130,10 +142,10 @@ class _Execution:
         def filled(text: str) -> str:
             return text.replace("{scratch}", scratch).replace("{kit}", KIT)
 
-        rules = box.layout.rules(scratch, mounted=box.mounted)
+        rules: list[tuple[str, landlock.Access]] = [*box.rules, (scratch, "all")]
         processes = job["processes"]
         if not box.own_user:
-            processes += _tasks_of(os.getuid()) + _RUN_TASKS_OF_OTHERS
+            processes += _tasks_of(os.getuid()) + _TASKS_OF_OTHERS
         elif box.uid is None:
             processes += 2  # the zygote and this process are the same user
         return exec_child.Start(

@@ -43,10 +43,9 @@ class ExecLayout:
         """Return folders below ``paths`` that must not be seen."""
         return [path for pattern in _HIDDEN for path in glob.glob(pattern) if os.path.isdir(path)]
 
-    def rules(self, scratch: str, *, mounted: bool) -> list[tuple[str, Access]]:
-        """Return what Landlock is to allow; ``mounted``: in a root that shows nothing else."""
+    def rules(self, *, mounted: bool) -> list[tuple[str, Access]]:
+        """Return what Landlock is to allow beside a scratch folder; ``mounted``: in a root that shows nothing else."""
         rules: list[tuple[str, Access]] = [(device, "write") for device in DEVICES]
-        rules.append((scratch, "all"))
         if mounted:
             return [("/", "run"), *rules]
         hidden = self.hidden()

@@ -55,7 +55,7 @@ def _set_up(tier: str, layout: ExecLayout, number: int) -> ExecBox:
     if not mounted:
         _sweep(memory_folder)
     return ExecBox(
-        layout=layout,
+        rules=layout.rules(mounted=mounted),
         mounted=mounted,
         uid=uid,
         own_user=own_user,
@@ -72,9 +72,10 @@ def _set_up(tier: str, layout: ExecLayout, number: int) -> ExecBox:
 def _sweep(folder: str) -> None:
     """Remove scratch folders whose zygotes are gone and whose watchers were killed with them."""
     for entry in os.scandir(folder):
-        owner = entry.name.removeprefix(exec_init.SCRATCH_PREFIX).partition("-")[0]
-        if entry.name.startswith(exec_init.SCRATCH_PREFIX) and not os.path.exists(f"/proc/{owner}"):
-            shutil.rmtree(entry.path, ignore_errors=True)  # another user's stays
+        if entry.name.startswith(exec_init.SCRATCH_PREFIX):
+            owner = entry.name.split("-")[3]
+            if entry.name.startswith(exec_init.scratch_prefix(int(owner))) and not os.path.exists(f"/proc/{owner}"):
+                shutil.rmtree(entry.path, ignore_errors=True)  # another user's stays
 
 
 class _Zygote:
