@@ -29,7 +29,7 @@ SUMS = {
 BROKEN = {
     "bash": "if true; then",
     "javascript": "let = = 3",
-    "typescript": "const a: = 3",
+    "typescript": "let = = 3",
     "c": "int main() { return x; }",
     "cpp": "int main() { return x; }",
     "go": "package main\nfunc main() { x }",
@@ -83,8 +83,7 @@ async def test_what_does_not_compile_is_no_load(sandbox, language):
     needs(sandbox, language)
     seen = await run(sandbox, language, BROKEN[language], "", "")
     assert [s.status for s in seen] == [Status.NO_LOAD] * 2
-    assert "main" in seen[0].error.lower()
-    assert len(seen[0].error) <= 500
+    assert 0 < len(seen[0].error) <= 500
 
 
 @pytest.mark.parametrize("language", STATUS_3)

@@ -26,7 +26,7 @@ _TREES = {
     "cc": "lib/gcc",
     "clang": "lib/clang",
     "clang++": "lib/clang",
-    "tsc": "lib/typescript.js",
+    "tsc": "package.json",
 }
 """Tools that need the folder above their own, known by what else it holds; of others the file alone is shown."""
 
@@ -71,7 +71,7 @@ def find(language: str) -> Toolchain | str:
         located = {tool: _locate(tool) for tool in way.tools}
         paths = {tool: path for tool, path in located.items() if path}
         if len(paths) == len(located) and _recent(way, paths[way.tools[0]]):
-            return Toolchain(way, paths, tuple(sorted({p for tool in paths if (p := _shown(tool, paths[tool]))})))
+            return Toolchain(way, paths, tuple(sorted({p for tool in paths for p in _shown(tool, paths[tool])})))
     first = ways[0]
     wanted = " or ".join(dict.fromkeys(" and ".join(way.tools) for way in ways))
     return f"{first.title} programs cannot be run: no usable {wanted} is on PATH; {first.advice}."
@@ -100,13 +100,17 @@ def _rustup(tool: str) -> str | None:
     return os.path.realpath(path) if path.exists() else None
 
 
-def _shown(tool: str, path: str) -> str | None:
+def _shown(tool: str, path: str) -> list[str]:
     real = os.path.realpath(path)
     if real.startswith(_SYSTEM):
-        return None
+        return []
     prefix = os.path.dirname(os.path.dirname(real))
     tree = _TREES.get(tool)
-    return prefix if tree and os.path.exists(f"{prefix}/{tree}") else real
+    if tree is None or not os.path.exists(f"{prefix}/{tree}"):
+        return [real]
+    # TypeScript 7 is a compiled program in a package of its own.
+    beside = f"{os.path.dirname(prefix)}/@typescript"
+    return [prefix, beside] if tool == "tsc" and os.path.isdir(beside) else [prefix]
 
 
 def _recent(way: Language, tool: str) -> bool:
