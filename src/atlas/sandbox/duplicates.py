@@ -21,6 +21,8 @@ def normal_form(code: str) -> str:
 
 def form_of(program: Program) -> str:
     """What stands for a program: its normal form, or its very text where it is no Python that parses."""
+    if program.language != "python":
+        return program.code
     try:
         return normal_form(program.code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -15,7 +16,9 @@ from atlas.errors import SandboxError
 from atlas.problem import Call, Input
 from atlas.sandbox import canary
 from atlas.sandbox.cache import ResultCache, keys_of
+from atlas.sandbox.compile_cache import CompileCache
 from atlas.sandbox.duplicates import form_of
+from atlas.sandbox.executables import Executables
 from atlas.sandbox.job import Job
 from atlas.sandbox.matrix import explore
 from atlas.sandbox.pace import CLOCK
@@ -54,6 +57,7 @@ class Sandbox:
         workers: list[Worker],
         tier: str,
         landlock: int,
+        executables: Executables,
         cache: ResultCache | None = None,
         profile: Profile = STANDARD,
     ) -> None:
@@ -63,6 +67,7 @@ class Sandbox:
         self._cache = cache
         self._nursery = nursery
         self._workers = workers
+        self._executables = executables
         self._queue: asyncio.Queue[_Work] = asyncio.Queue()
         self._tasks = [asyncio.create_task(self._work(worker)) for worker in workers]
 
@@ -74,19 +79,23 @@ class Sandbox:
         tier: str | None = None,
         cache: ResultCache | None = None,
         profile: Profile = STANDARD,
+        compiled: Path | None = None,
     ) -> Self:
         """Start ``workers`` (default: one a core) in the best tier that a canary proves, or in ``tier``.
 
         With ``cache`` what was executed before is not executed again; it stays the caller's to close. ``profile`` says
-        what programs may import beside the standard library.
+        what programs may import beside the standard library. What compilers make is kept in the folder ``compiled``,
+        without one in memory while this sandbox lives.
 
         Raises:
-            SandboxError: no tier works here; the message says what each one lacks.
+            SandboxError: no tier works here, and the message says what each one lacks; or there is no making
+            the folder.
         """
         if sys.platform != "linux":
             raise SandboxError("The sandbox needs Linux; on other systems run ATLAS in a Linux container or WSL.")
         if tier not in {None, *canary.TIERS}:
             raise SandboxError(f"There is no sandbox tier {tier!r}; choose one of {', '.join(canary.TIERS)}.")
+        programs = CompileCache(compiled)
         nursery = await Nursery.start(profile)
         try:
             chosen, first = await _first_worker(nursery, (tier,) if tier else canary.TIERS)
@@ -96,7 +105,8 @@ class Sandbox:
         except BaseException:
             await nursery.aclose()
             raise
-        return cls(nursery, [first, *others], chosen, first.landlock, cache, profile)
+        executables = Executables(nursery, chosen, count, programs)
+        return cls(nursery, [first, *others], chosen, first.landlock, executables, cache, profile)
 
     async def run(
         self,
@@ -111,14 +121,17 @@ class Sandbox:
 
         A function's inputs share a process unless ``fresh``; its limits hold for each input (output and
         memory: for the process), and an input that it does not survive costs the others nothing. A script
-        gets a process an input. With ``until_clock`` the first input that runs into a limit of time is the
-        last, and the result is as long as that.
+        gets a process an input, and so does a program in another language; what its compiler refuses is NO_LOAD
+        for all inputs, and a missing compiler or runtime is INFRASTRUCTURE. With ``until_clock`` the first input
+        that runs into a limit of time is the last, and the result is as long as that.
 
         Raises:
             SandboxError: the sandbox is closed.
             ValueError: a ``Call`` for a script, a ``Stdin`` for a function, or an argument that is no
-            plain data.
+            plain data; an ``entry`` in a language other than Python, or one that is not known.
         """
+        if program.language != "python":
+            return await self._run_executable(program, inputs, limits, until_clock=until_clock)
         wanted = Call if program.entry is not None else None
         if any(isinstance(i, Call) != (wanted is Call) for i in inputs):
             raise ValueError("functions take Call inputs, scripts take Stdin inputs")
@@ -134,6 +147,18 @@ class Sandbox:
         self._cache.put(observed)
         known |= observed
         return tuple(known[key] for key in itertools.takewhile(known.__contains__, keys))
+
+    async def _run_executable(
+        self, program: Program, inputs: Sequence[Input], limits: Limits, *, until_clock: bool
+    ) -> tuple[Observation, ...]:
+        if not until_clock:
+            return await self._executables.run(program, inputs, limits)
+        done: _Result = ()
+        for input in inputs:
+            done += await self._executables.run(program, [input], limits)
+            if done[-1].status in CLOCK:
+                break
+        return done
 
     async def _run(
         self, program: Program, inputs: Sequence[Input], limits: Limits, *, fresh: bool, until_clock: bool
@@ -165,8 +190,8 @@ class Sandbox:
             SandboxError: the sandbox is closed.
             ValueError: an input that doesn't fit a program, or an argument that is no plain data.
         """
-        firsts: dict[tuple[str, str | None], int] = {}
-        stands_for = [firsts.setdefault((form_of(p), p.entry), place) for place, p in enumerate(programs)]
+        firsts: dict[Program, int] = {}
+        stands_for = [firsts.setdefault(replace(p, code=form_of(p)), place) for place, p in enumerate(programs)]
         seen: dict[tuple[int, int], Observation] = {}
 
         async def execute(place: int, _: str, which: Sequence[int], under: Limits) -> None:
@@ -187,8 +212,8 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox is closed.
         """
-        if program.entry is None:
-            raise ValueError("only a function can be checked by calls")
+        if program.entry is None or program.language != "python":
+            raise ValueError("only a function in Python can be checked by calls")
         none = Call(())
         check = Job(replace(program, code=check_code), (none,), limits, "check")
         served = Job(program, (none,), limits, "serve")
@@ -247,6 +272,7 @@ class Sandbox:
             _, future = self._queue.get_nowait()
             if not future.done():
                 future.set_exception(SandboxError(_CLOSED))
+        await self._executables.aclose()
         for worker in self._workers:
             worker.close()
         await self._nursery.aclose()

@@ -10,10 +10,14 @@ from atlas.problem import Value
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Python source. With ``entry`` set its function of that name is called; without, it is run as a script."""
+    """Source. With ``entry`` set its function of that name is called; without, it is run as a script.
+
+    ``language`` is ``"python"`` or one of ``languages.LANGUAGES``, whose programs have no ``entry``.
+    """
 
     code: str
     entry: str | None = None
+    language: str = "python"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from atlas.errors import SandboxError
@@ -73,8 +74,8 @@ class Nursery:
         text = os.pread(self._stderr, 4096, max(0, size - 4096)).decode("utf-8", "replace").strip()
         return text.rpartition("\n")[2]
 
-    async def spawn(self, tier: str) -> Zygote:
-        """Start a zygote whose box is of ``tier``.
+    async def spawn(self, tier: str, *, shown: Sequence[str] | None = None) -> Zygote:
+        """Start a zygote whose box is of ``tier``; with ``shown``, one for executables whose box shows those paths.
 
         Raises:
             SandboxError: the tier cannot be set up here (the reason is in the message), or the nursery is
@@ -85,7 +86,10 @@ class Nursery:
         zygote = Zygote(ours, self, next(self._ids))
         try:
             with theirs:
-                wire.send(self._control, {"do": "spawn", "id": zygote.id, "tier": tier}, [theirs.fileno()])
+                order: dict[str, Any] = {"do": "spawn", "id": zygote.id, "tier": tier}
+                if shown is not None:
+                    order["shown"] = list(shown)
+                wire.send(self._control, order, [theirs.fileno()])
             ready = await _receive(ours, _START_S)
         except (OSError, WorkerLost) as error:
             zygote.close()

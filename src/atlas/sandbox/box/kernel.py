@@ -35,6 +35,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_KEEPCAPS = 8
 _PR_SET_SECCOMP = 22
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 
@@ -67,6 +68,11 @@ def syscall(what: str, number: int, *arguments: object) -> int:
 def unshare(flags: int) -> None:
     """Move this process (with NEWPID: its children) into new namespaces."""
     checked("unshare", _libc.unshare(ctypes.c_int(flags)))
+
+
+def enter_namespace(fd: int, kind: int) -> None:
+    """Join the namespace of ``kind`` of the process that the pidfd ``fd`` names (with NEWPID: for children to come)."""
+    checked("setns", _libc.setns(ctypes.c_int(fd), ctypes.c_int(kind)))
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
@@ -115,6 +121,11 @@ def die_with_parent(parent: int) -> None:
     _prctl("PR_SET_PDEATHSIG", _PR_SET_PDEATHSIG, 9)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    _prctl("PR_SET_CHILD_SUBREAPER", _PR_SET_CHILD_SUBREAPER, 1)
 
 
 def no_new_privileges() -> None:

@@ -38,7 +38,7 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
         if not kernel.SUPPORTED:
             raise OSError(f"system calls are known for x86-64 and aarch64 only, not for {os.uname().machine}")
         proc = os.open("/proc", os.O_PATH | os.O_CLOEXEC)  # there is none in the box
-        uid = _private_uid(number) if os.geteuid() == 0 else None
+        uid = private_uid(number) if os.geteuid() == 0 else None
         if tier == "landlock":
             if landlock.version() == 0:
                 raise OSError("this kernel has no Landlock")
@@ -47,7 +47,7 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
                 raise OSError("there is no second user to run programs as")
             nursery = os.getppid()
             namespaces.enter(layout, user_namespace=tier == "userns", outer_uid=uid)
-            _become_init(nursery)
+            become_init(nursery)
         box = _box(tier, layout, uid)
         _warm(layout)
         base = _address_space(proc)
@@ -94,7 +94,7 @@ def _ruleset(layout: Layout, *, mounted: bool) -> int | None:
     return landlock.make_ruleset(layout.rules(mounted=mounted)) if landlock.version() else None
 
 
-def _private_uid(number: int) -> int | None:
+def private_uid(number: int) -> int | None:
     """Return a uid that nothing else is likely to run under; None if this user namespace knows too few
     users.
     """
@@ -113,7 +113,7 @@ def _address_space(proc: int) -> int:
         return int(file.read().split()[0]) * mmap.PAGESIZE
 
 
-def _become_init(nursery: int) -> None:
+def become_init(nursery: int) -> None:
     """Go on as pid 1 of the new pid namespace: when it ends, the kernel kills all in it.
 
     The process that came in stays outside, waits, and ends with it.
