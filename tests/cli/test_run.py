@@ -1,6 +1,7 @@
 """``atlas run`` as a user meets it: the real command, the real sandbox."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -88,3 +89,20 @@ def test_bad_input_is_one_sentence(atlas: Atlas, program: str, arguments: list[s
     assert told in ended.err
     assert ended.err.count("\n") == 1
     assert ended.out == ""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash is on PATH")
+def test_another_language_goes_by_the_files_ending(atlas: Atlas):
+    (atlas.cwd / "add.sh").write_text("read a b\necho $((a + b))\nexit 3\n")
+    ended = atlas.run("run", "add.sh", "--input", "20 22")
+    assert (ended.status, ended.out) == (1, "42\n")
+    assert "exit status 3" in ended.err
+    refused = atlas.run("run", "add.sh", "--call", "add(1)")
+    assert (refused.status, refused.out) == (2, "")
+
+
+def test_a_language_without_its_tools_is_refused(atlas: Atlas):
+    (atlas.cwd / "add.go").write_text("package main\n")
+    ended = atlas.run("run", "add.go", "--input", "1", PATH=str(atlas.tmp))
+    assert ended.status == 2
+    assert "install Go" in ended.err

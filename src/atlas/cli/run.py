@@ -26,8 +26,25 @@ Examples:
   atlas run solution.py --input "3 4"
   atlas run solution.py --call "add(3, 4)" --call "add(0, -1)"
   atlas run solution.py --input @case1.txt --input @case2.txt --json
+  atlas run solution.cpp --input "3 4"
   atlas run solution.py --packages .venv --preload numpy < input.txt
 """
+
+_ENDINGS = {
+    ".py": "python",
+    ".js": "javascript",
+    ".mjs": "javascript",
+    ".cjs": "javascript",
+    ".ts": "typescript",
+    ".c": "c",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".cxx": "cpp",
+    ".go": "go",
+    ".rs": "rust",
+    ".java": "java",
+    ".sh": "bash",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,7 @@ class _Ask:
 @click.argument("file", metavar="FILE|-")
 @click.option("--input", "texts", multiple=True, metavar="TEXT|@FILE", help="Standard input; once for each execution.")
 @click.option("--call", "calls", multiple=True, metavar="CALL", help='A call with plain values, such as "add(3, 4)".')
+@click.option("--language", type=click.Choice(sorted({*_ENDINGS.values()})), help="By default by the file's ending.")
 @click.option("--cpu", type=Duration(), default="2s", show_default=True, help="CPU time of one execution.")
 @click.option("--wall", type=Duration(), default="30s", show_default=True, help="Time on the clock of one execution.")
 @click.option(
@@ -61,6 +79,7 @@ def run(
     file: str,
     texts: tuple[str, ...],
     calls: tuple[str, ...],
+    language: str | None,
     cpu: float,
     wall: float,
     memory: int,
@@ -83,11 +102,13 @@ def run(
         raise UsageError("--preload is for modules of --packages: name the environment, too.")
     if file == "-" and not (texts or calls):
         raise UsageError("The program comes from standard input, so its own must be given: add --input or --call.")
+    language = language or _ENDINGS.get(Path(file).suffix.lower(), "python")
+    _refuse_unless_it_runs(language, functions=bool(calls), packages=packages is not None)
     code = _read(file)
     entry, inputs, shown = _called(calls) if calls else (None, *_typed(texts))
     limits = Limits(cpu_s=cpu, wall_s=wall, memory_mb=memory)
     profile = STANDARD if packages is None else Profile.of_environment(packages, preload=preload)
-    ask = _Ask(Program(code, entry), inputs, shown, limits, profile, tier)
+    ask = _Ask(Program(code, entry, language), inputs, shown, limits, profile, tier)
     used, observed = asyncio.run(_run(ask))
     if as_json:
         rows = [_row(ask, input, o) for input, o in zip(ask.shown, observed, strict=True)]
@@ -96,6 +117,23 @@ def run(
         for place, o in enumerate(observed):
             _print(ask, place, o)
     return 0 if all(o.status is Status.OK for o in observed) else 1
+
+
+def _refuse_unless_it_runs(language: str, *, functions: bool, packages: bool) -> None:
+    """Say what a program in another language can't have here.
+
+    Raises:
+        UsageError: no compiler or runtime, or something that is for Python alone.
+    """
+    if language == "python":
+        return
+    from atlas.sandbox.toolchains import find  # noqa: PLC0415
+
+    if functions or packages:
+        raise UsageError(f"--call and --packages are for Python; a program in {language} reads standard input.")
+    found = find(language)
+    if isinstance(found, str):
+        raise UsageError(found)
 
 
 def _read(file: str) -> str:
