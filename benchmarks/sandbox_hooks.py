@@ -75,9 +75,9 @@ def timed(ledger: Ledger, owner: Any, attribute: str, name: str) -> None:
     setattr(owner, attribute, wrapper)
 
 
-def _forked(ledger: Ledger, os: Any) -> None:
+def _forked(ledger: Ledger, kernel: Any) -> None:
     """A fork returns twice; the child's clock starts at zero."""
-    fork: Callable[[], int] = os.fork
+    fork: Callable[[], int] = kernel.fork
     place = ledger.enter("zygote fork")
 
     def wrapper() -> int:
@@ -86,7 +86,7 @@ def _forked(ledger: Ledger, os: Any) -> None:
             ledger.add(place, clock() - began)
         return pid
 
-    os.fork = wrapper
+    kernel.fork = wrapper
 
 
 def _moment(ledger: Ledger, owner: Any, attribute: str, before: str, after: str) -> None:
@@ -109,7 +109,7 @@ def install(path: str) -> None:
     from atlas.sandbox.box import child, kernel, landlock, program, roles, seccomp, wire, zygote  # noqa: PLC0415
 
     ledger = Ledger(path)
-    _forked(ledger, zygote.os)
+    _forked(ledger, kernel)
     timed(ledger, wire, "receive", "zygote receive")
     timed(ledger, wire, "send", "zygote send")
     timed(ledger, zygote._Zygote, "supervise", "zygote supervise")

@@ -176,7 +176,7 @@ class _Zygote:
         )
         start = time.monotonic()
         link = child.Link(self.started, self.page, os.getpid())
-        pid = os.fork()
+        pid = kernel.fork()
         if pid == 0:
             child.main(self.box, limits, fds, link)
         for fd in fds:
