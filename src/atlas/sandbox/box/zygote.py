@@ -46,6 +46,7 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
             namespaces.enter(layout, user_namespace=tier == "userns", outer_uid=uid)
             _become_init(nursery)
         box = _box(tier, layout, uid)
+        child.prepare(box)
     except OSError as error:
         wire.send(sock, {"error": str(error)})
         return
@@ -184,6 +185,7 @@ class _Zygote:
         killed, budget = self.supervise(pid, job, start)
         _, status, usage = os.wait4(pid, 0)
         wall = time.monotonic() - start
+        setup_error = self._setup_error()
         reply = {
             "exit": os.waitstatus_to_exitcode(status),
             "killed": killed,
@@ -191,7 +193,8 @@ class _Zygote:
             "wall_s": wall,
             "loading": budget.stage <= 0,
             "last_cpu_s": max(0.0, usage.ru_utime + usage.ru_stime - budget.cpu_from),
-            "setup_error": self._setup_error(),
+            # A process that was cancelled on its way is no fault.
+            "setup_error": None if killed == wire.KILLED_CANCELLED else setup_error,
         }
         self._renew_scratch()
         return reply
