@@ -96,6 +96,8 @@ class Sandbox:
         role = "script" if program.entry is None else "calls"
         size = 1 if fresh or program.entry is None else _BATCH
         batches = [tuple(inputs[at : at + size]) for at in range(0, len(inputs), size)]
+        if len(batches) == 1:
+            return await self._batch(Job(program, batches[0], limits, role))
         done = await asyncio.gather(*(self._batch(Job(program, batch, limits, role)) for batch in batches))
         return tuple(observation for batch in done for observation in batch)
 
@@ -121,7 +123,7 @@ class Sandbox:
         """Run a batch to its end: after an input that the process did not survive, the rest go on in a new
         one.
         """
-        done: _Result = ()
+        done = await self._submit(job)
         while len(done) < len(job.inputs):
             done += await self._submit(replace(job, inputs=job.inputs[len(done) :]))
         return done
