@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from atlas.sandbox.box import kernel, landlock, program, roles, seccomp, wire
 
@@ -44,8 +44,7 @@ class Link:
     zygote: int
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """Limits of one process: CPU in whole seconds (a backstop), bytes, and threads."""
 
     cpu_s: int

@@ -154,6 +154,7 @@ class _Zygote:
         """Shared with the present execution's process: which input it is at, or why it could not start."""
         self.started = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Counts up when a process has confined itself; from then on it may lie, but not take this back."""
+        self.link = child.Link(self.started, self.page, os.getpid())
         self.scratch = self._scratch_state()
 
     def serve(self) -> None:
@@ -176,10 +177,9 @@ class _Zygote:
             processes=job["processes"] if self.box.own_user else None,
         )
         start = time.monotonic()
-        link = child.Link(self.started, self.page, os.getpid())
         pid = kernel.fork()
         if pid == 0:
-            child.main(self.box, limits, fds, link)
+            child.main(self.box, limits, fds, self.link)
         for fd in fds:
             os.close(fd)
         killed, budget = self.supervise(pid, job, start)
