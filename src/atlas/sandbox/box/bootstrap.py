@@ -17,8 +17,8 @@ from atlas.sandbox.box import nursery
 nursery.main({control}, {judge})
 """
 
-_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
-"""The same order of sets in every run; emptied before a program runs."""
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "LD_BIND_NOW": "1"}
+"""The same order of sets in every run; symbols found once and not in each process. Emptied before a program runs."""
 
 
 def start(control: int, stderr: int, judge: int) -> subprocess.Popen[bytes]:
