@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import sys
+from typing import Any
 
 from atlas.compare import codec
 from atlas.sandbox.box import program, roles, wire
@@ -28,7 +29,7 @@ def f(numbers, text):
         total += n % 7
     return {"words": words, "total": total, "mean": total / len(numbers), "pair": (max(numbers), text[::-1])}
 """
-_INPUTS = ([[3, 1, 2], "a b"], [[], ""])
+_INPUTS: tuple[list[Any], ...] = ([[3, 1, 2], "a b"], [[], ""])
 
 
 def rehearse() -> None:
