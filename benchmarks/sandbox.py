@@ -9,7 +9,9 @@ A system that is absent is left out, and the tables say why.
 ``cost`` judges one program of five inputs a process, without loops; ``breakdown`` shows where the time of ours goes;
 ``mix`` judges the candidates of a search, twelve inputs each, with duplicates and endless loops, each system in the way
 that is natural to it at a limit of one second. Every verdict is held against the truth, which is known by construction.
-CPU time is that of a system's whole process tree. Ratios are taken within a round; the median of the rounds counts.
+CPU time is that of a system's whole process tree. Measure on a quiet machine: peers limit wall time, so that on a busy
+one they give an endless loop, and a right program, less than their second of CPU. Ratios are taken within a round; the
+median of the rounds counts.
 
 Writes sandbox.json and sandbox.txt to benchmarks/results/, prints the tables, and as its last line one JSON object:
 ``cpu_ms`` of ours for one program (best tier, one worker); ``vs_bare_fork``, how many times a bare fork's that is; the
