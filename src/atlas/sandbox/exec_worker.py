@@ -77,7 +77,8 @@ class ExecWorker:
             return
         job = ExecJob((), {}, (data,), Limits())
         with closing(ExecFiles(job)) as files:
-            reply = await zygote.execute({"install": True}, files.descriptors, _CLOSING_S)
+            zygote.begin({"install": True}, files.descriptors)
+            reply = await zygote.end(_CLOSING_S)
         # A zygote that could not keep them has removed what it unpacked: they are a help, not a need.
         if reply["setup_error"] is not None:
             self.refusals += 1
@@ -92,7 +93,8 @@ async def _execute(zygote: Zygote, job: ExecJob) -> Execution:
         SandboxError: a tool cannot be executed.
     """
     with closing(ExecFiles(job)) as files:
-        reply = asyncio.ensure_future(zygote.execute(job.message(), files.descriptors, job.limits.wall_s))
+        zygote.begin(job.message(), files.descriptors)
+        reply = asyncio.ensure_future(zygote.end(job.limits.wall_s))
         try:
             answer = await asyncio.shield(reply)
         except asyncio.CancelledError:

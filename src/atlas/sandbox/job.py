@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -43,7 +42,7 @@ class Job:
             "load_cpu_s": (self.limits.load_cpu_s if self.role in {"calls", "serve"} else None) or self.limits.cpu_s,
             "wall_s": self.limits.wall_s,
             "memory": self.limits.memory_mb << 20,
-            "output": self._output_bytes(),
+            "output": self.output_bytes(),
             "processes": self.limits.processes,
         }
 
@@ -62,7 +61,8 @@ class Job:
         first = self.inputs[0] if self.inputs else None
         return first.text.encode("utf-8", "surrogatepass") if isinstance(first, Stdin) else b""
 
-    def _output_bytes(self) -> int:
+    def output_bytes(self) -> int:
+        """Return what the program may write to one file."""
         return (self.limits.output_bytes + _RECORD_BYTES) * max(1, len(self.inputs))
 
     def longest_s(self) -> float:
@@ -75,37 +75,38 @@ class Files:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        with ExitStack() as stack:  # closes what is open if the job cannot be written down
-
-            def made(name: str) -> int:
-                fd = os.memfd_create(name, os.MFD_CLOEXEC)
-                stack.callback(os.close, fd)
-                return fd
-
-            self.stdin, self.stdout, self.stderr = made("stdin"), made("stdout"), made("stderr")
-            self.request, self.result = made("request"), made("result")
-            self._fill(self.request, job.request())
-            self._fill(self.stdin, job.stdin())
-            self._stack = stack.pop_all()
+        request, stdin = job.request(), job.stdin()
+        self._open: list[int] = []
+        try:
+            for name in ("stdin", "stdout", "stderr", "request", "result"):
+                self._open.append(os.memfd_create(name, os.MFD_CLOEXEC))
+            self.stdin, self.stdout, self.stderr, self.request, self.result = self._open
+            self._fill(self.request, request)
+            self._fill(self.stdin, stdin)
+        except BaseException:
+            self.close()
+            raise
 
     @staticmethod
     def _fill(fd: int, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.lseek(fd, 0, os.SEEK_SET)
+        # Beside the offset, which the program's process shares.
+        done = 0
+        while done < len(data):
+            done += os.pwrite(fd, data[done:] if done else data, done)
 
     def descriptors(self) -> list[int]:
         """Return the descriptors in the order of ``wire.STDIN`` to ``wire.RESULT``."""
-        return [self.stdin, self.stdout, self.stderr, self.request, self.result]
+        return list(self._open)
 
     def read(self, fd: int, start: int, end: int) -> bytes:
         """Return bytes that the program wrote; never more than its limit."""
-        return os.pread(fd, max(0, min(end - start, self.job.message()["output"] + 1)), max(0, start))
+        size = min(end - start, self.job.output_bytes() + 1)
+        return os.pread(fd, size, max(0, start)) if size > 0 else b""
 
     def close(self) -> None:
         """Close all; the memory goes with them."""
-        self._stack.close()
+        while self._open:
+            os.close(self._open.pop())
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,8 @@ def _from_record(files: Files, record: _Record, outcome: Outcome) -> Observation
         value=value,
         stdout=_text(files, files.stdout, *record.stdout),
         stderr=_text(files, files.stderr, *record.stderr),
-        error=record.error.encode("utf-8", "backslashreplace").decode(),  # half characters fit into no request
+        # Half characters fit into no request.
+        error=record.error.encode("utf-8", "backslashreplace").decode() if record.error else "",
         line=record.line,
         cpu_s=outcome.cpu_s if alone else cpu_s,
         wall_s=outcome.wall_s if alone else min(max(record.wall_s, 0.0), outcome.wall_s),

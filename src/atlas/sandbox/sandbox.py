@@ -167,6 +167,8 @@ class Sandbox:
         role = "script" if program.entry is None else "calls"
         size = 1 if fresh or program.entry is None else _BATCH
         jobs = [Job(program, tuple(inputs[at : at + size]), limits, role) for at in range(0, len(inputs), size)]
+        if len(jobs) == 1:
+            return await self._batch(jobs[0], until_clock=until_clock)
         if not until_clock:
             batches = await asyncio.gather(*(self._batch(job, until_clock=False) for job in jobs))
             return tuple(observation for batch in batches for observation in batch)
@@ -223,8 +225,8 @@ class Sandbox:
         """Run a batch to its end: after an input that the process did not survive, the rest go on in a new
         one.
         """
-        done: _Result = ()
-        while len(done) < len(job.inputs) and not (until_clock and done and done[-1].status in CLOCK):
+        done = await self._submit(job)
+        while len(done) < len(job.inputs) and not (until_clock and done[-1].status in CLOCK):
             done += await self._submit(replace(job, inputs=job.inputs[len(done) :]))
         return tuple(_until(done, lambda seen: seen.status in CLOCK)) if until_clock else done
 

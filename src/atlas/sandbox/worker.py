@@ -138,12 +138,12 @@ async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = Non
         fds = files.descriptors()
         if channel is not None:
             fds.append(channel.fileno())
-        reply = asyncio.ensure_future(zygote.execute(job.message(), fds, job.longest_s()))
-        # The message is out once the task has run for the first time; the other end must see our copy closed.
-        await asyncio.sleep(0)
-        if channel is not None:
-            channel.close()
-        outcome = Outcome.of(await reply)
+        try:
+            zygote.begin(job.message(), fds)
+        finally:
+            if channel is not None:  # the other end must see our copy closed
+                channel.close()
+        outcome = Outcome.of(await zygote.end(job.longest_s()))
         if outcome.setup_error is not None:
             zygote.close()
             raise WorkerLost(outcome.setup_error)

@@ -24,12 +24,29 @@ class WorkerLost(Exception):
     """A zygote ended, or stopped answering, in the middle of a job."""
 
 
+def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+
+
 async def _receive(sock: socket.socket, timeout_s: float) -> dict[str, Any]:
+    # Once an execution: sock_recv would try at once, in vain, and asyncio.timeout costs as much again.
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+    loop.add_reader(sock, _settle, readable, None)
+    late = loop.call_later(timeout_s, _settle, readable, TimeoutError("time is up"))
     try:
-        async with asyncio.timeout(timeout_s):
-            data = await asyncio.get_running_loop().sock_recv(sock, wire.MAX_MESSAGE)
+        await readable
+        data = sock.recv(wire.MAX_MESSAGE)
     except (OSError, TimeoutError) as error:
         raise WorkerLost(f"no answer: {error}") from error
+    finally:
+        late.cancel()
+        loop.remove_reader(sock)
     if not data:
         raise WorkerLost("the process ended")
     return json.loads(data)
@@ -130,28 +147,36 @@ class Zygote:
         self.id = number
         self.landlock = 0
 
-    async def execute(self, message: dict[str, Any], fds: list[int], timeout_s: float) -> dict[str, Any]:
-        """Run one process and return the zygote's report on it.
+    def begin(self, message: dict[str, Any], fds: list[int]) -> None:
+        """Have one process run; ``end`` must be awaited next.
+
+        Raises:
+            WorkerLost: the zygote has ended; it has been given up.
+        """
+        try:
+            wire.send(self._sock, message, fds)
+        except OSError as error:
+            self.close()
+            raise WorkerLost(str(error)) from error
+
+    async def end(self, timeout_s: float) -> dict[str, Any]:
+        """Return the zygote's report on the process begun.
 
         Raises:
             WorkerLost: the zygote ended or hangs; it has been given up.
         """
         try:
-            wire.send(self._sock, message, fds)
             return await _receive(self._sock, timeout_s + _GRACE_S)
-        except OSError as error:
-            self.close()
-            raise WorkerLost(str(error)) from error
         except WorkerLost:
             self.close()
             raise
 
     def cancel(self) -> None:
-        """Have the running process killed; ``execute`` then returns as ever."""
+        """Have the running process killed; ``end`` then returns as ever."""
         try:
             wire.send(self._sock, {"cancel": True})
         except OSError:
-            return  # lost, as execute is about to find out
+            return  # lost, as end is about to find out
 
     def close(self) -> None:
         """Give the zygote up."""

@@ -19,9 +19,9 @@ from atlas.sandbox.box import nursery
 nursery.main({control}, {judge}, {packages!r}, {preload!r})
 """
 
-_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-"""The same order of sets in every run, and no threads of a library's own: they would not survive a fork. Emptied before
-a program runs.
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "LD_BIND_NOW": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""The same order of sets in every run; symbols found once and not in each process; no threads of a library's own, which
+would not survive a fork. Emptied before a program runs.
 """
 
 

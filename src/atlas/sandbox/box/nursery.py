@@ -17,7 +17,7 @@ import signal
 import socket
 from typing import Any
 
-from atlas.sandbox.box import kernel, layout, wire, zygote
+from atlas.sandbox.box import kernel, layout, rehearsal, wire, zygote
 
 _PRELOAD = """
 abc array ast base64 bisect calendar cmath collections collections.abc contextlib copy copyreg csv
@@ -43,6 +43,7 @@ def main(control_fd: int, judge: int, packages: tuple[str, ...] = (), preload: t
     while os.open(os.devnull, os.O_RDWR) < zygote.FIRST_FREE_FD:
         pass
     shown = layout.discover(packages, preload)
+    rehearsal.rehearse()
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -50,6 +50,7 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
             become_init(nursery)
         box = _box(tier, layout, uid)
         _warm(layout)
+        child.prepare(box)
         base = _address_space(proc)
         os.close(proc)
     except (OSError, ImportError) as error:
@@ -176,6 +177,7 @@ class _Zygote:
         """Shared with the present execution's process: which input it is at, or why it could not start."""
         self.started = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Counts up when a process has confined itself; from then on it may lie, but not take this back."""
+        self.link = child.Link(self.started, self.page, os.getpid())
         self.scratch = self._scratch_state()
 
     def serve(self) -> None:
@@ -198,15 +200,15 @@ class _Zygote:
             processes=job["processes"] if self.box.own_user else None,
         )
         start = time.monotonic()
-        link = child.Link(self.started, self.page, os.getpid())
-        pid = os.fork()
+        pid = kernel.fork()
         if pid == 0:
-            child.main(self.box, limits, fds, link)
+            child.main(self.box, limits, fds, self.link)
         for fd in fds:
             os.close(fd)
         killed, budget = self.supervise(pid, job, start)
         _, status, usage = os.wait4(pid, 0)
         wall = time.monotonic() - start
+        setup_error = self._setup_error()
         reply = {
             "exit": os.waitstatus_to_exitcode(status),
             "killed": killed,
@@ -215,7 +217,8 @@ class _Zygote:
             "peak_mb": usage.ru_maxrss / 1024,
             "loading": budget.stage <= 0,
             "last_cpu_s": max(0.0, usage.ru_utime + usage.ru_stime - budget.cpu_from),
-            "setup_error": self._setup_error(),
+            # A process that was cancelled on its way is no fault.
+            "setup_error": None if killed == wire.KILLED_CANCELLED else setup_error,
         }
         self._renew_scratch()
         return reply
