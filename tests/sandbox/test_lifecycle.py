@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from observed import children
 
 from atlas.errors import SandboxError
 from atlas.problem import Call
@@ -20,15 +21,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 IDENTITY = Program("def f(x): return x", "f")
 SLOW = Program("import time\ndef f(x):\n    time.sleep(x)\n    return x", "f")
 LONG = Limits(cpu_s=60, wall_s=600)
-
-
-def children(pid):
-    """Process ids below ``pid``, parents first."""
-    try:
-        direct = [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return direct + [below for child in direct for below in children(child)]
 
 
 def alive(pid):
