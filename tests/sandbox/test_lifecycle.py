@@ -67,6 +67,19 @@ async def test_a_worker_killed_in_mid_job_loses_no_job(sandbox):
     await until_gone(before)
 
 
+@pytest.mark.parametrize("delay", [0, 0.02, 0.05])
+async def test_a_worker_killed_while_it_starts_loses_no_job(sandbox, delay):
+    for pid in (before := killable(sandbox)):
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: not set(killable(sandbox)) & set(before), "the end of the first worker")
+    job = asyncio.create_task(sandbox.run(IDENTITY, [Call((1,))]))
+    await until(lambda: killable(sandbox), "the second worker")
+    await asyncio.sleep(delay)
+    for pid in killable(sandbox):
+        os.kill(pid, signal.SIGKILL)
+    assert [s.value for s in await job] == [1]
+
+
 async def test_a_worker_killed_again_and_again_is_infrastructure(sandbox):
     job = asyncio.create_task(sandbox.run(SLOW, [Call((600,)), Call((600,))], LONG))
     while not job.done():
