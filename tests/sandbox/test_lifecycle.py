@@ -107,6 +107,19 @@ async def test_a_cancelled_job_frees_its_worker(sandbox):
     assert set(killable(sandbox)) == before
 
 
+async def test_cancelling_a_job_as_its_process_begins_costs_no_worker(sandbox):
+    await sandbox.run(IDENTITY, [Call((0,))])
+    before = killable(sandbox)
+    for _ in range(8):
+        job = asyncio.create_task(sandbox.run(SLOW, [Call((600,))], LONG))
+        while killable(sandbox) == before:
+            await asyncio.sleep(0)
+        job.cancel()
+        await asyncio.gather(job, return_exceptions=True)
+        assert (await sandbox.run(IDENTITY, [Call((1,))]))[0].value == 1
+        assert killable(sandbox) == before
+
+
 async def test_cancelling_at_any_moment_spares_the_others(sandbox):
     for pause in range(24):
         victim = asyncio.create_task(sandbox.run(IDENTITY, [Call((0,))]))

@@ -11,6 +11,7 @@ from typing import Any
 
 from atlas.errors import SandboxError
 from atlas.sandbox import canary
+from atlas.sandbox.box import wire
 from atlas.sandbox.job import Files, Job, Outcome, observe
 from atlas.sandbox.types import Observation, Status
 from atlas.sandbox.workers import Nursery, WorkerLost, Zygote
@@ -144,7 +145,8 @@ async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = Non
         if channel is not None:
             channel.close()
         outcome = Outcome.of(await reply)
-        if outcome.setup_error is not None:
+        # A job may be cancelled before its process is confined; the worker is as good as ever.
+        if outcome.setup_error is not None and outcome.killed != wire.KILLED_CANCELLED:
             zygote.close()
             raise WorkerLost(outcome.setup_error)
         return observe(files, outcome)
