@@ -81,9 +81,9 @@ class Sandbox:
     ) -> tuple[Observation, ...]:
         """Run ``program`` on each of ``inputs``; return an observation for each, in order.
 
-        A function's inputs share a process unless ``fresh``; its limits hold for each input (output and
-        memory: for the process), and an input that it does not survive costs the others nothing. A script
-        gets a process an input.
+        A function's inputs share a process unless ``fresh``; its limits hold for each input (memory: for
+        the process), and an input that it does not survive costs the others nothing. A script gets a process
+        an input.
 
         Raises:
             SandboxError: the sandbox is closed.
