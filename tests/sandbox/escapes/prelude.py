@@ -1,13 +1,19 @@
 """What every probe has at hand, in the box and outside it: read as text and put in front of the probe's program."""
+# ruff: noqa: F401  (for the programs)
 
 import ctypes
 import errno
+import fcntl
 import itertools
 import json
 import mmap
 import os
+import resource
+import signal
+import socket
 import struct
 import sys
+import threading
 import time
 
 libc = ctypes.CDLL(None, use_errno=True)

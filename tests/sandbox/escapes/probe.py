@@ -2,14 +2,16 @@
 
 A probe that is to be refused is an expression over ``host`` (what there is to get at outside; see ``hosts``). The same
 text is first evaluated outside, where it must get what it asks for or meet the kernel's own objection to its
-arguments: so a probe that is refused for a slip of its own is noticed. After every probe everything outside must be as
-it was, and the same worker, not a new one, must serve the next job from a box like the first.
+arguments: so a probe that is refused for a slip of its own is noticed. After every table of such attempts, and after
+every other probe, everything outside must be as it was, and the same worker, not a new one, must serve the next job
+from a box like the first.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,7 @@ class Box:
     clean: list[Any] = field(default_factory=list)
     processes: list[int] = field(default_factory=list)
     descriptors: int = 0
+    _attempted: dict[str, asyncio.Future[dict[str, Observation]]] = field(default_factory=dict)
 
     async def look(self) -> None:
         """Note the state that every probe must leave behind."""
@@ -117,16 +120,28 @@ class Box:
         """Run ``f`` of ``code``, with the prelude in front of it."""
         return await self.sandbox.run(Program(f"{PRELUDE}\n\n{code}", "f"), list(inputs), limits)
 
-    async def refuses(self, probe: Denied) -> None:
+    async def refuses(self, probe: Denied, table: Sequence[Denied]) -> None:
         """Show that the attempt means something outside, and that it is refused inside."""
         shown = None if probe.control is None else self.outside.attempt(probe.expression)
-        code = f"def f(host): return attempt(lambda: {probe.expression})"
-        (seen,) = await self.run(code, [Call((self.host.offer(self.sandbox.tier),))])
-        await self.intact()
+        if table[0].name not in self._attempted:
+            self._attempted[table[0].name] = asyncio.ensure_future(self._attempt(table))
+        seen = (await self._attempted[table[0].name])[probe.name]
         assert seen.status is Status.OK, seen
         assert seen.value in {f"denied: {name}" for name in probe.errnos}, seen.value
         if shown is not None:
             self._is_shown(shown, frozenset(probe.control or ()))
+
+    async def _attempt(self, table: Sequence[Denied]) -> dict[str, Observation]:
+        """Make all attempts of a table in one process: what is refused leaves nothing to the next."""
+        attempts = "".join(f"    lambda host: {probe.expression},\n" for probe in table)
+        code = (
+            f"TABLE = [\n{attempts}]\n\n\ndef f(host, index):\n    try:\n"
+            "        return attempt(lambda: TABLE[index](host))\n    finally:\n        os.closerange(5, 64)\n"
+        )
+        offer = self.host.offer(self.sandbox.tier)
+        seen = await self.run(code, [Call((offer, index)) for index in range(len(table))])
+        await self.intact()
+        return {probe.name: observation for probe, observation in zip(table, seen, strict=True)}
 
     @staticmethod
     def _is_shown(shown: str, wanted: frozenset[str]) -> None:

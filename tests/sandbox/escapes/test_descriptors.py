@@ -40,7 +40,7 @@ RUNS = [
 
 @named(REFUSED)
 async def test_refused(box, probe):
-    await box.refuses(probe)
+    await box.refuses(probe, REFUSED)
 
 
 @named(RUNS)

@@ -21,4 +21,4 @@ REFUSED = [
 
 @named(REFUSED)
 async def test_refused(box, probe):
-    await box.refuses(probe)
+    await box.refuses(probe, REFUSED)

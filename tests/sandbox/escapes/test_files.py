@@ -56,4 +56,4 @@ REFUSED = [
 
 @named(REFUSED)
 async def test_refused(box, probe):
-    await box.refuses(probe)
+    await box.refuses(probe, REFUSED)

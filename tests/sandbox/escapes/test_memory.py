@@ -39,7 +39,7 @@ RUNS = [
 
 @named(REFUSED)
 async def test_refused(box, probe):
-    await box.refuses(probe)
+    await box.refuses(probe, REFUSED)
 
 
 @named(RUNS)
