@@ -75,7 +75,7 @@ EXPRESSIONS = st.recursive(_ATOMS, _larger, max_leaves=6)
 
 _PLAIN = (
     "y = {0}", "x = {0}", "return {0}", "return {0}", "return [x, {0}]", "print({0})", "print({0}, file=sys.stderr)", "raise ValueError({0})",
-    "raise Odd({0})", "yield {0}", "assert {0}, {1}", "del x", "global x", "import {0}", "x.append({0})", "y = [i for i in {0}]",
+    "raise Odd({0})", "yield {0}", "assert {0}, {1}", "del x", "import bisect, heapq", "global z", "x.append({0})", "y = [i for i in {0}]",
 )  # fmt: skip
 _NASTY = (
     "sys.exit({0})", "os._exit(3)", "os._exit(0)", "del __builtins__", "vars(builtins).clear()", "builtins.{n} = {0}", "del builtins.{n}",
@@ -91,6 +91,7 @@ _NASTY = (
 _BLOCKS = (
     "for i in {0}:", "while {0}:", "if {0}:", "try:", "with open({0}) as x:", "def g(*a):", "class C({0}.__class__):", "match {0}:", "for i in range(10**9):", "while True:",
 )  # fmt: skip
+_BUILTINS = "len type isinstance print open str sorted BaseException __build_class__ zip max".split()
 
 
 @st.composite
@@ -113,13 +114,17 @@ def _statements(draw_: st.DrawFn, depth: int = 2) -> list[str]:
                 lines.append("    break" if draw_(st.integers(0, 9)) else "    continue")
             continue
         form = draw_(st.sampled_from(_PLAIN if kind < 6 else _NASTY))
-        lines.append(
-            form.format(
-                draw_(EXPRESSIONS), draw_(EXPRESSIONS), d=draw_(st.integers(0, 8)), e=draw_(st.integers(0, 8)), s=draw_(st.integers(1, 64)),
-                n=draw_(st.sampled_from(("len", "type", "isinstance", "print", "open", "str", "sorted", "BaseException", "__build_class__", "zip", "max"))),
-                r=draw_(st.sampled_from(("CPU", "AS", "FSIZE", "NOFILE", "STACK", "NPROC"))),
-            )
-        )  # fmt: skip
+        line = form.format(
+            draw_(EXPRESSIONS),
+            draw_(EXPRESSIONS),
+            d=draw_(st.integers(0, 8)),
+            e=draw_(st.integers(0, 8)),
+            s=draw_(st.integers(1, 64)),
+            n=draw_(st.sampled_from(_BUILTINS)),
+            r=draw_(st.sampled_from(("CPU", "AS", "FSIZE", "NOFILE", "STACK", "NPROC"))),
+        )
+        # Most statements fail; past some of them the program is to go on.
+        lines += [line] if draw_(st.booleans()) else ["try:", f"    {line}", "except Exception as y:", "    z = y"]
     return lines
 
 
@@ -128,10 +133,10 @@ class Odd(int):
     __eq__ = lambda s, o: True
     __hash__ = lambda s: 1
     __repr__ = lambda s: 'odd'
-class Odd2(str, Exception if False else object):
+class Odd2(str):
     __iter__ = lambda s: iter([1])
     __len__ = lambda s: -1
-y = 0
+y = z = 0
 """
 
 VALUES = st.sampled_from(
