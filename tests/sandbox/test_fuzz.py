@@ -96,7 +96,7 @@ def test_programs_of_all_kinds(fuzzed, record_property):
     before = fuzzed.state()
     fuzzed.ends.clear()
 
-    @rounds(120)
+    @rounds(90)
     @given(PROGRAMS)
     def every_observation_is_well_formed(made):
         program, inputs = made
@@ -154,7 +154,7 @@ _OUTCOME = st.builds(
 )
 
 
-@rounds(400)
+@rounds(300)
 @given(st.lists(_LINE, max_size=4), st.binary(max_size=3), st.integers(1, 3), _OUTCOME)
 def test_results_of_all_kinds(lines, rest, count, outcome):
     """Whatever bytes a process leaves and however it ends, the judge makes observations of it."""
