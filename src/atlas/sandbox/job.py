@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -153,28 +154,34 @@ def observe(files: Files, outcome: Outcome) -> tuple[Observation, ...]:
     """Say what was observed, for the first input and as many more as the process got through."""
     job = files.job
     try:
-        records = _records(files)
+        records, too_long = _records(files)
     except (_MalformedError, codec.CodecError) as error:
-        return (_crashed(outcome, f"malformed result: {error}"),) * len(job.inputs)
+        return (_whole(Status.CRASHED, outcome, f"malformed result: {error}"),) * len(job.inputs)
     seen = tuple(_from_record(files, record, outcome) for record in records)
     if records and records[-1].loading:
         return seen[-1:] * len(job.inputs)
     if len(seen) == len(job.inputs):
         return seen
-    last = _from_end(files, records, outcome)
+    last = _whole(Status.OUTPUT_LIMIT, outcome) if too_long else _from_end(files, records, outcome)
     if outcome.loading and not seen:
         return (last,) * len(job.inputs)
     return (*seen, last)
 
 
-def _records(files: Files) -> list[_Record]:
+def _records(files: Files) -> tuple[list[_Record], bool]:
+    """Return the records up to the first that is longer than one input may make it, and whether there is one.
+
+    A batch's file holds what all its inputs may write: parsed as one record it would cost the judge gigabytes.
+    """
+    job = files.job
     size = os.fstat(files.result).st_size
-    lines = files.read(files.result, 0, size).split(b"\n")
     # What is behind the last line end is a record cut short: the process died of it, and that is judged.
-    complete = lines[:-1]
-    if len(complete) > len(files.job.inputs):
+    *complete, _ = files.read(files.result, 0, size).split(b"\n", len(job.inputs) + 1)
+    if len(complete) > len(job.inputs):
         raise _MalformedError("too many records")
-    return [_record(line) for line in complete]
+    longest = job.limits.output_bytes + _RECORD_BYTES
+    short = list(itertools.takewhile(lambda line: len(line) <= longest, complete))
+    return [_record(line) for line in short], len(short) < len(complete)
 
 
 def _record(line: bytes) -> _Record:
@@ -203,7 +210,7 @@ def _check_types(record: _Record) -> None:
     offsets = (*record.stdout, *record.stderr)
     sound = (
         isinstance(cast(Any, record.error), str)
-        and type(record.line) in {int, type(None)}
+        and (record.line is None or (type(record.line) is int and 0 <= record.line < 1 << 31))
         and type(record.loading) is bool
         and all(type(offset) is int and 0 <= offset < 1 << 62 for offset in offsets)
         and type(record.cpu_s) is float
@@ -263,12 +270,20 @@ def _end(outcome: Outcome) -> tuple[Status, str]:
     if outcome.killed == wire.KILLED_TASKS:
         return Status.CRASHED, "too many threads"
     if outcome.exit < 0:
-        return Status.CRASHED, f"killed by {signal.Signals(-outcome.exit).name}"
+        return Status.CRASHED, f"killed by {_signal_name(-outcome.exit)}"
     return Status.CRASHED, f"exited with status {outcome.exit} without a result"
 
 
-def _crashed(outcome: Outcome, error: str) -> Observation:
-    return Observation(Status.CRASHED, error=error, cpu_s=outcome.cpu_s, wall_s=outcome.wall_s)
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name of their own
+        return f"signal {number}"
+
+
+def _whole(status: Status, outcome: Outcome, error: str = "") -> Observation:
+    """Observe a process whose own account of its inputs is of no use."""
+    return Observation(status, error=error, cpu_s=outcome.cpu_s, wall_s=outcome.wall_s)
 
 
 def _text(files: Files, fd: int, start: int, end: int) -> str:

@@ -119,8 +119,8 @@ class Sandbox:
     ) -> tuple[Observation, ...]:
         """Run ``program`` on each of ``inputs``; return an observation for each, in order.
 
-        A function's inputs share a process unless ``fresh``; its limits hold for each input (output and
-        memory: for the process), and an input that it does not survive costs the others nothing. A script
+        A function's inputs share a process unless ``fresh``; its limits hold for each input (memory: for the
+        process), and an input that it does not survive costs the others nothing. A script
         gets a process an input, and so does a program in another language; what its compiler refuses is NO_LOAD
         for all inputs, and a missing compiler or runtime is INFRASTRUCTURE. With ``until_clock`` the first input
         that runs into a limit of time is the last, and the result is as long as that.

@@ -40,7 +40,10 @@ class Worker:
         Raises:
             SandboxError: the tier does not work here.
         """
-        await self._zygote("program")
+        try:
+            await self._zygote("program")
+        except WorkerLost as error:
+            raise SandboxError(f"a new worker ended at once: {error}") from error
 
     async def run(self, job: Job) -> _Result:
         """Run a job; at least its first input is observed.
@@ -86,10 +89,7 @@ class Worker:
     async def _zygote(self, part: str) -> Zygote:
         if part not in self._zygotes:
             zygote = await self._nursery.spawn(self.tier)
-            try:
-                fault = canary.fault((await _execute(zygote, canary.job()))[0])
-            except WorkerLost as error:
-                raise SandboxError(f"a new worker ended at once: {error}") from error
+            fault = canary.fault((await _execute(zygote, canary.job()))[0])
             if fault:
                 zygote.close()
                 raise SandboxError(fault)

@@ -97,6 +97,7 @@ class Nursery:
         Raises:
             SandboxError: the tier cannot be set up here (the reason is in the message), or the nursery is
             gone.
+            WorkerLost: the zygote ended before it was ready; the next need not.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
@@ -108,7 +109,10 @@ class Nursery:
                     order["shown"] = list(shown)
                 wire.send(self._control, order, [theirs.fileno()])
             ready = await _receive(ours, _START_S)
-        except (OSError, WorkerLost) as error:
+        except WorkerLost as error:
+            zygote.close()
+            raise WorkerLost(self.last_words() or str(error)) from error
+        except OSError as error:
             zygote.close()
             raise SandboxError(f"no worker could be started: {self.last_words() or error}") from error
         except BaseException:

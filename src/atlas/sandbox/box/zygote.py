@@ -147,7 +147,9 @@ class _Budget:
     load_cpu_s: float
     wall_s: float
     inputs: int
-    stage: int = -1
+    stage: int = 0
+    """Loading begins with the process, not when it says so: a budget for what comes before would be one more than
+    the judge waits for."""
     cpu_from: float = 0.0
     wall_from: float = 0.0
 
