@@ -203,7 +203,9 @@ async def test_a_compiler_is_bounded_and_held_back(sandbox, monkeypatch):
     bomb = "#define A(x) x x x x x x x x\n#define B(x) A(A(A(A(x))))\nint main() { B(B(B(B(;)))) }"
     async with await Sandbox.start(1, tier=sandbox.tier) as own:
         (seen,) = await run(own, "c", bomb)
-        assert (seen.status, seen.error[:32]) == (Status.NO_LOAD, "the compiler ended in cpu_limit:")
+        assert seen.status is Status.NO_LOAD
+        # Which of its limits it meets first depends on the machine.
+        assert seen.error.startswith(("the compiler ended in cpu_limit:", "virtual memory exhausted")), seen.error
         (seen,) = await run(own, "c", '#include "/etc/passwd"\n')
         assert seen.status is Status.NO_LOAD
         assert "root" not in seen.stderr

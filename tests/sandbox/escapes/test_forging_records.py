@@ -35,7 +35,7 @@ RUNS = [
     Run("a record cut short before the value", "def f():\n    os.write(4, record()[:-1])\n    return 'wrong'", NO),
     Run("no JSON", "def f(): leave_with(b'garbage\\n')", NO),
     Run("empty lines", "def f(): leave_with(b'\\n')", NO),
-    Run("the same in another encoding", "def f(): leave_with(record().decode().encode('utf-16'))", (Ok("right"),)),
+    Run("a record in another encoding", "def f(): leave_with(record().decode().encode('utf-16'))", NO),
     Run("zero bytes", "def f():\n    os.ftruncate(4, 1000)\n    os._exit(0)", NO),
     Run("deep nesting", "def f(): leave_with(b'[' * 100_000 + b'\\n')", NO),
     Run("deep nesting that closes", "def f(): leave_with(b'[' * 100_000 + b']' * 100_000 + b'\\n')", NO),
