@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,6 +114,28 @@ def test_checking_a_model(atlas: Atlas, server: ScriptedServer):
     (words,) = [w for w in commands(PAGES["check-model"]) if "--endpoint" in w]
     Reader(atlas, {"http://localhost:8080": server.url}).run(words)
     assert server.requests
+
+
+ADDING = """
+def add(a, b):
+    return a + b
+if __name__ == "__main__":
+    print(add(*map(int, input().split())))
+"""
+
+
+@pytest.mark.parametrize("words", commands(PAGES["sandbox"]), ids=" ".join)
+def test_running_a_program(atlas: Atlas, words: list[str]):
+    (atlas.cwd / "program.py").write_text(ADDING)
+    Reader(atlas, {".venv": sys.prefix}).run(words)
+
+
+def test_the_sandbox_from_python():
+    (script,) = re.findall(r"```python\n(.*?)```", PAGES["sandbox"], re.S)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True)
+    one, other = ended.stdout.splitlines()
+    assert one.startswith("ok 7 ")
+    assert other.startswith("exception None TypeError: ")
 
 
 def test_the_other_pages_have_no_commands():

@@ -1,9 +1,16 @@
+"""Boxes of every tier, and the path of what the tests here share."""
+
+import sys
+from pathlib import Path
+
 import pytest
 import pytest_asyncio
 
 from atlas.errors import SandboxError
 from atlas.sandbox import Sandbox
 from atlas.sandbox.canary import TIERS
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module", params=TIERS)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from observed import children
 
 from atlas.errors import SandboxError
 from atlas.problem import Call
@@ -20,15 +21,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 IDENTITY = Program("def f(x): return x", "f")
 SLOW = Program("import time\ndef f(x):\n    time.sleep(x)\n    return x", "f")
 LONG = Limits(cpu_s=60, wall_s=600)
-
-
-def children(pid):
-    """Process ids below ``pid``, parents first."""
-    try:
-        direct = [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return direct + [below for child in direct for below in children(child)]
 
 
 def alive(pid):
@@ -75,6 +67,19 @@ async def test_a_worker_killed_in_mid_job_loses_no_job(sandbox):
     await until_gone(before)
 
 
+@pytest.mark.parametrize("delay", [0, 0.02, 0.05])
+async def test_a_worker_killed_while_it_starts_loses_no_job(sandbox, delay):
+    for pid in (before := killable(sandbox)):
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: not set(killable(sandbox)) & set(before), "the end of the first worker")
+    job = asyncio.create_task(sandbox.run(IDENTITY, [Call((1,))]))
+    await until(lambda: killable(sandbox), "the second worker")
+    await asyncio.sleep(delay)
+    for pid in killable(sandbox):
+        os.kill(pid, signal.SIGKILL)
+    assert [s.value for s in await job] == [1]
+
+
 async def test_a_worker_killed_again_and_again_is_infrastructure(sandbox):
     job = asyncio.create_task(sandbox.run(SLOW, [Call((600,)), Call((600,))], LONG))
     while not job.done():
@@ -100,6 +105,19 @@ async def test_a_cancelled_job_frees_its_worker(sandbox):
     assert (await sandbox.run(IDENTITY, [Call((1,))]))[0].value == 1
     await until_gone(running)
     assert set(killable(sandbox)) == before
+
+
+async def test_cancelling_a_job_as_its_process_begins_costs_no_worker(sandbox):
+    await sandbox.run(IDENTITY, [Call((0,))])
+    before = killable(sandbox)
+    for _ in range(8):
+        job = asyncio.create_task(sandbox.run(SLOW, [Call((600,))], LONG))
+        while killable(sandbox) == before:  # noqa: ASYNC110  (until a moment has passed is too late)
+            await asyncio.sleep(0)
+        job.cancel()
+        await asyncio.gather(job, return_exceptions=True)
+        assert (await sandbox.run(IDENTITY, [Call((1,))]))[0].value == 1
+        assert killable(sandbox) == before
 
 
 async def test_cancelling_at_any_moment_spares_the_others(sandbox):
@@ -188,9 +206,9 @@ async def test_a_killed_nursery_is_infrastructure_and_leaves_nothing():
     async with await Sandbox.start(1) as own:
         pids = [nursery_of(own), *killable(own)]
         os.kill(pids[0], signal.SIGKILL)
+        await until_gone(pids)  # a job can be quicker than that
         (seen,) = await own.run(IDENTITY, [Call((1,))])
         assert seen.status is Status.INFRASTRUCTURE
-        await until_gone(pids)
 
 
 async def test_an_owner_under_landlock_still_gets_new_workers(sandbox):

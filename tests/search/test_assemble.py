@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from search_script import DOUBLE, SUMS
 
-from atlas.search.assemble import assemble, normal_form
+from atlas.sandbox.duplicates import normal_form
+from atlas.search.assemble import assemble
 
 PRELUDE = (
     "import math\nfrom typing import List, Tuple\n\n\ndef helper(x):\n    return x\n\n@staticmethod\ndef deco(): ...\n"

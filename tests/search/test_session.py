@@ -10,7 +10,7 @@ from atlas.compare import codec
 from atlas.errors import EngineError, LLMError, ReplayError
 from atlas.llm.types import Completion, Message, Reply, Request
 from atlas.problem import Call, Stdin, Usage
-from atlas.sandbox.types import Observation, Program, Status
+from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.search.outputs import class_of, matches, shown
 from atlas.search.pool import Pool
 from atlas.search.session import Session
@@ -120,7 +120,7 @@ async def test_executions_are_recorded_with_exact_values() -> None:
     runs: list[int] = []
 
     class Runner:
-        async def run(self, program: Any, inputs: Any, limits: Any = None, *, fresh: bool = False) -> Any:
+        async def run(self, program: Any, inputs: Any, limits: Any = None, **_: bool) -> Any:
             runs.append(len(inputs))
             return tuple(Observation(Status.OK, v, stdout="é", cpu_s=0.25) for v in values)
 
@@ -137,6 +137,8 @@ async def test_executions_are_recorded_with_exact_values() -> None:
             await live.execute("k", Program("x", "f"), [Call((str(v),)) for v in values])
         with pytest.raises(ReplayError, match="another question"):
             await live.execute("k", Program("x", "f"), inputs, fresh=True)
+        with pytest.raises(ReplayError, match="another question"):
+            await live.execute("k", Program("x", "f"), inputs, Limits(cpu_s=0.5))
 
 
 def test_a_decision_stays_as_it_was_taken() -> None:

@@ -161,14 +161,22 @@ async def test_a_program_that_never_ends_costs_a_few_runs_only(sandbox: Sandbox)
     solved = await run(DOUBLE, load("best-of-n", n=2), model, sandbox, settings=settings)
     assert solved.solution.candidate == "draft-0.1"
     observed = [solved.pool.observation(0, i) for i in range(len(solved.pool.inputs))]
-    assert sum(o is not None for o in observed) == 4
+    assert sum(o is not None for o in observed) == 2
+
+
+async def test_a_right_program_that_is_slow_gets_its_time_where_no_other_is_right(sandbox: Sandbox) -> None:
+    slow = "def double(x):\n    for _ in range(4_000_000):\n        pass\n    return 2 * x"
+    model = ScriptedModel(drafts([SQUARE, slow, "def double(x):\n    return x + 3"]))
+    settings = Settings(limits=Limits(cpu_s=20.0))
+    solved = await run(DOUBLE, load("best-of-n", n=3), model, sandbox, settings=settings)
+    assert solved.solution.candidate == "draft-0.1"
 
 
 async def test_what_the_sandbox_lost_is_no_evidence(sandbox: Sandbox) -> None:
     class Losing:
-        async def run(self, program: Any, inputs: Any, limits: Any = None, *, fresh: bool = False) -> Any:
+        async def run(self, program: Any, inputs: Any, limits: Any = None, **how: bool) -> Any:
             lost = Observation(Status.INFRASTRUCTURE)
-            seen = await sandbox.run(program, inputs, limits, fresh=fresh)
+            seen = await sandbox.run(program, inputs, limits, **how)
             return tuple(lost if "* x" in program.code else o for o in seen)
 
     model = ScriptedModel(drafts([PLUS_TWO, TWICE, TWICE]))

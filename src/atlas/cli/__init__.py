@@ -16,6 +16,8 @@ from atlas import __version__
 _COMMANDS: Final = {
     "demo": ("atlas.cli.demo", "Solve unseen problems with the shipped model and show what searching adds."),
     "solve": ("atlas.cli.solve", "Solve one problem: a statement, a file, or - for standard input."),
+    "doctor": ("atlas.cli.doctor", "Say what this machine has, and what mends what is missing."),
+    "run": ("atlas.cli.run", "Run a program that you don't trust in the sandbox."),
     "strategies": ("atlas.cli.strategies", "List and show the strategies, as files to copy and change."),
     "check-model": ("atlas.cli.check_model", "Say what a model is good for, how fast it is, and its best settings."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),

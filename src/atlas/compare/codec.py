@@ -227,7 +227,7 @@ def _scalar(tag: str, text: str) -> Any:
 
 
 def _text(data: Tagged) -> str:
-    return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(data)
 
 
 def dumps(value: Any) -> str:
@@ -255,10 +255,15 @@ def parse(text: str | bytes) -> Tagged:
         CodecError: not JSON, nested beyond the interpreter's stack, or a number with thousands of digits.
     """
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise CodecError("not JSON") from error
 
 
 def _no_constant(name: str) -> Any:
     raise CodecError(f"{name} is not JSON")
+
+
+# Made once: json.loads and json.dumps with options would make one for each call.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))

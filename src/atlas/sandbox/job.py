@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -39,9 +39,11 @@ class Job:
         return {
             "inputs": len(self.inputs),
             "cpu_s": self.limits.cpu_s,
+            # A script, and a check, is compiled, imports and runs in one stage.
+            "load_cpu_s": (self.limits.load_cpu_s if self.role in {"calls", "serve"} else None) or self.limits.cpu_s,
             "wall_s": self.limits.wall_s,
             "memory": self.limits.memory_mb << 20,
-            "output": self._output_bytes(),
+            "output": self.output_bytes(),
             "processes": self.limits.processes,
         }
 
@@ -60,7 +62,8 @@ class Job:
         first = self.inputs[0] if self.inputs else None
         return first.text.encode("utf-8", "surrogatepass") if isinstance(first, Stdin) else b""
 
-    def _output_bytes(self) -> int:
+    def output_bytes(self) -> int:
+        """Return what the program may write to one file."""
         return (self.limits.output_bytes + _RECORD_BYTES) * max(1, len(self.inputs))
 
     def longest_s(self) -> float:
@@ -73,37 +76,38 @@ class Files:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        with ExitStack() as stack:  # closes what is open if the job cannot be written down
-
-            def made(name: str) -> int:
-                fd = os.memfd_create(name, os.MFD_CLOEXEC)
-                stack.callback(os.close, fd)
-                return fd
-
-            self.stdin, self.stdout, self.stderr = made("stdin"), made("stdout"), made("stderr")
-            self.request, self.result = made("request"), made("result")
-            self._fill(self.request, job.request())
-            self._fill(self.stdin, job.stdin())
-            self._stack = stack.pop_all()
+        request, stdin = job.request(), job.stdin()
+        self._open: list[int] = []
+        try:
+            for name in ("stdin", "stdout", "stderr", "request", "result"):
+                self._open.append(os.memfd_create(name, os.MFD_CLOEXEC))
+            self.stdin, self.stdout, self.stderr, self.request, self.result = self._open
+            self._fill(self.request, request)
+            self._fill(self.stdin, stdin)
+        except BaseException:
+            self.close()
+            raise
 
     @staticmethod
     def _fill(fd: int, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.lseek(fd, 0, os.SEEK_SET)
+        # Beside the offset, which the program's process shares.
+        done = 0
+        while done < len(data):
+            done += os.pwrite(fd, data[done:] if done else data, done)
 
     def descriptors(self) -> list[int]:
         """Return the descriptors in the order of ``wire.STDIN`` to ``wire.RESULT``."""
-        return [self.stdin, self.stdout, self.stderr, self.request, self.result]
+        return list(self._open)
 
     def read(self, fd: int, start: int, end: int) -> bytes:
         """Return bytes that the program wrote; never more than its limit."""
-        return os.pread(fd, max(0, min(end - start, self.job.message()["output"] + 1)), max(0, start))
+        size = min(end - start, self.job.output_bytes() + 1)
+        return os.pread(fd, size, max(0, start)) if size > 0 else b""
 
     def close(self) -> None:
         """Close all; the memory goes with them."""
-        self._stack.close()
+        while self._open:
+            os.close(self._open.pop())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class Outcome:
     killed: str | None
     cpu_s: float
     wall_s: float
+    peak_mb: float
     loading: bool
     """It ended before its first input, by its own account."""
     last_cpu_s: float
@@ -149,28 +154,34 @@ def observe(files: Files, outcome: Outcome) -> tuple[Observation, ...]:
     """Say what was observed, for the first input and as many more as the process got through."""
     job = files.job
     try:
-        records = _records(files)
+        records, too_long = _records(files)
     except (_MalformedError, codec.CodecError) as error:
-        return (_crashed(outcome, f"malformed result: {error}"),) * len(job.inputs)
+        return (_whole(Status.CRASHED, outcome, f"malformed result: {error}"),) * len(job.inputs)
     seen = tuple(_from_record(files, record, outcome) for record in records)
     if records and records[-1].loading:
         return seen[-1:] * len(job.inputs)
     if len(seen) == len(job.inputs):
         return seen
-    last = _from_end(files, records, outcome)
+    last = _whole(Status.OUTPUT_LIMIT, outcome) if too_long else _from_end(files, records, outcome)
     if outcome.loading and not seen:
         return (last,) * len(job.inputs)
     return (*seen, last)
 
 
-def _records(files: Files) -> list[_Record]:
+def _records(files: Files) -> tuple[list[_Record], bool]:
+    """Return the records up to the first that is longer than one input may make it, and whether there is one.
+
+    A batch's file holds what all its inputs may write: parsed as one record it would cost the judge gigabytes.
+    """
+    job = files.job
     size = os.fstat(files.result).st_size
-    lines = files.read(files.result, 0, size).split(b"\n")
     # What is behind the last line end is a record cut short: the process died of it, and that is judged.
-    complete = lines[:-1]
-    if len(complete) > len(files.job.inputs):
+    *complete, _ = files.read(files.result, 0, size).split(b"\n", len(job.inputs) + 1)
+    if len(complete) > len(job.inputs):
         raise _MalformedError("too many records")
-    return [_record(line) for line in complete]
+    longest = job.limits.output_bytes + _RECORD_BYTES
+    short = list(itertools.takewhile(lambda line: len(line) <= longest, complete))
+    return [_record(line) for line in short], len(short) < len(complete)
 
 
 def _record(line: bytes) -> _Record:
@@ -199,7 +210,7 @@ def _check_types(record: _Record) -> None:
     offsets = (*record.stdout, *record.stderr)
     sound = (
         isinstance(cast(Any, record.error), str)
-        and type(record.line) in {int, type(None)}
+        and (record.line is None or (type(record.line) is int and 0 <= record.line < 1 << 31))
         and type(record.loading) is bool
         and all(type(offset) is int and 0 <= offset < 1 << 62 for offset in offsets)
         and type(record.cpu_s) is float
@@ -224,10 +235,12 @@ def _from_record(files: Files, record: _Record, outcome: Outcome) -> Observation
         value=value,
         stdout=_text(files, files.stdout, *record.stdout),
         stderr=_text(files, files.stderr, *record.stderr),
-        error=record.error.encode("utf-8", "backslashreplace").decode(),  # half characters fit into no request
+        # Half characters fit into no request.
+        error=record.error.encode("utf-8", "backslashreplace").decode() if record.error else "",
         line=record.line,
         cpu_s=outcome.cpu_s if alone else cpu_s,
         wall_s=outcome.wall_s if alone else min(max(record.wall_s, 0.0), outcome.wall_s),
+        peak_mb=outcome.peak_mb,
     )
 
 
@@ -241,8 +254,9 @@ def _from_end(files: Files, records: list[_Record], outcome: Outcome) -> Observa
         stdout=_text(files, files.stdout, out, end),
         stderr=_text(files, files.stderr, err, end),
         error=error,
-        cpu_s=outcome.last_cpu_s if records else outcome.cpu_s,
+        cpu_s=outcome.cpu_s if outcome.loading else outcome.last_cpu_s,
         wall_s=outcome.wall_s,
+        peak_mb=outcome.peak_mb,
     )
 
 
@@ -256,12 +270,20 @@ def _end(outcome: Outcome) -> tuple[Status, str]:
     if outcome.killed == wire.KILLED_TASKS:
         return Status.CRASHED, "too many threads"
     if outcome.exit < 0:
-        return Status.CRASHED, f"killed by {signal.Signals(-outcome.exit).name}"
+        return Status.CRASHED, f"killed by {_signal_name(-outcome.exit)}"
     return Status.CRASHED, f"exited with status {outcome.exit} without a result"
 
 
-def _crashed(outcome: Outcome, error: str) -> Observation:
-    return Observation(Status.CRASHED, error=error, cpu_s=outcome.cpu_s, wall_s=outcome.wall_s)
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name of their own
+        return f"signal {number}"
+
+
+def _whole(status: Status, outcome: Outcome, error: str = "") -> Observation:
+    """Observe a process whose own account of its inputs is of no use."""
+    return Observation(status, error=error, cpu_s=outcome.cpu_s, wall_s=outcome.wall_s)
 
 
 def _text(files: Files, fd: int, start: int, end: int) -> str:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from atlas.errors import SandboxError
 from atlas.problem import Call, Input
 from atlas.sandbox import canary
+from atlas.sandbox.cache import ResultCache, keys_of
+from atlas.sandbox.compile_cache import CompileCache
+from atlas.sandbox.duplicates import form_of
+from atlas.sandbox.executables import Executables
 from atlas.sandbox.job import Job
+from atlas.sandbox.matrix import explore
+from atlas.sandbox.pace import CLOCK
+from atlas.sandbox.profile import STANDARD, Profile
 from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.sandbox.worker import Worker
 from atlas.sandbox.workers import Nursery
@@ -23,6 +32,7 @@ _CLOSED = "The sandbox is closed."
 _BATCH = 64
 """Most inputs of one process; bounds its output files."""
 
+_T = TypeVar("_T")
 _Result = tuple[Observation, ...]
 _Work = tuple["Job | _Check", "asyncio.Future[_Result]"]
 
@@ -41,26 +51,52 @@ class Sandbox:
     record of a run; ``landlock`` is the kernel's Landlock version, 0 without.
     """
 
-    def __init__(self, nursery: Nursery, workers: list[Worker], tier: str, landlock: int) -> None:
+    def __init__(
+        self,
+        nursery: Nursery,
+        workers: list[Worker],
+        tier: str,
+        landlock: int,
+        executables: Executables,
+        cache: ResultCache | None = None,
+        profile: Profile = STANDARD,
+    ) -> None:
         self.tier = tier
         self.landlock = landlock
+        self.profile = profile
+        self._cache = cache
         self._nursery = nursery
         self._workers = workers
+        self._executables = executables
         self._queue: asyncio.Queue[_Work] = asyncio.Queue()
         self._tasks = [asyncio.create_task(self._work(worker)) for worker in workers]
 
     @classmethod
-    async def start(cls, workers: int | None = None, *, tier: str | None = None) -> Self:
+    async def start(
+        cls,
+        workers: int | None = None,
+        *,
+        tier: str | None = None,
+        cache: ResultCache | None = None,
+        profile: Profile = STANDARD,
+        compiled: Path | None = None,
+    ) -> Self:
         """Start ``workers`` (default: one a core) in the best tier that a canary proves, or in ``tier``.
 
+        With ``cache`` what was executed before is not executed again; it stays the caller's to close. ``profile`` says
+        what programs may import beside the standard library. What compilers make is kept in the folder ``compiled``,
+        without one in memory while this sandbox lives.
+
         Raises:
-            SandboxError: no tier works here; the message says what each one lacks.
+            SandboxError: no tier works here, and the message says what each one lacks; or there is no making
+            the folder.
         """
         if sys.platform != "linux":
             raise SandboxError("The sandbox needs Linux; on other systems run ATLAS in a Linux container or WSL.")
         if tier not in {None, *canary.TIERS}:
             raise SandboxError(f"There is no sandbox tier {tier!r}; choose one of {', '.join(canary.TIERS)}.")
-        nursery = await Nursery.start()
+        programs = CompileCache(compiled)
+        nursery = await Nursery.start(profile)
         try:
             chosen, first = await _first_worker(nursery, (tier,) if tier else canary.TIERS)
             count = workers or len(os.sched_getaffinity(0))
@@ -69,7 +105,8 @@ class Sandbox:
         except BaseException:
             await nursery.aclose()
             raise
-        return cls(nursery, [first, *others], chosen, first.landlock)
+        executables = Executables(nursery, chosen, count, programs)
+        return cls(nursery, [first, *others], chosen, first.landlock, executables, cache, profile)
 
     async def run(
         self,
@@ -78,26 +115,93 @@ class Sandbox:
         limits: Limits = _LIMITS,
         *,
         fresh: bool = False,
+        until_clock: bool = False,
     ) -> tuple[Observation, ...]:
         """Run ``program`` on each of ``inputs``; return an observation for each, in order.
 
-        A function's inputs share a process unless ``fresh``; its limits hold for each input (output and
-        memory: for the process), and an input that it does not survive costs the others nothing. A script
-        gets a process an input.
+        A function's inputs share a process unless ``fresh``; its limits hold for each input (memory: for the
+        process), and an input that it does not survive costs the others nothing. A script
+        gets a process an input, and so does a program in another language; what its compiler refuses is NO_LOAD
+        for all inputs, and a missing compiler or runtime is INFRASTRUCTURE. With ``until_clock`` the first input
+        that runs into a limit of time is the last, and the result is as long as that.
 
         Raises:
             SandboxError: the sandbox is closed.
             ValueError: a ``Call`` for a script, a ``Stdin`` for a function, or an argument that is no
-            plain data.
+            plain data; an ``entry`` in a language other than Python, or one that is not known.
         """
+        if program.language != "python":
+            return await self._run_executable(program, inputs, limits, until_clock=until_clock)
         wanted = Call if program.entry is not None else None
         if any(isinstance(i, Call) != (wanted is Call) for i in inputs):
             raise ValueError("functions take Call inputs, scripts take Stdin inputs")
+        if self._cache is None:
+            return await self._run(program, inputs, limits, fresh=fresh, until_clock=until_clock)
+        keys = keys_of(program, inputs, limits, self.profile, fresh=fresh)
+        known = self._cache.get(keys)
+        if until_clock:
+            keys = list(_until(keys, lambda key: key in known and known[key].status in CLOCK))
+        missing = {key: input for key, input in zip(keys, inputs, strict=False) if key not in known}
+        new = await self._run(program, list(missing.values()), limits, fresh=fresh, until_clock=until_clock)
+        observed = dict(zip(missing, new, strict=False))
+        self._cache.put(observed)
+        known |= observed
+        return tuple(known[key] for key in itertools.takewhile(known.__contains__, keys))
+
+    async def _run_executable(
+        self, program: Program, inputs: Sequence[Input], limits: Limits, *, until_clock: bool
+    ) -> tuple[Observation, ...]:
+        if not until_clock:
+            return await self._executables.run(program, inputs, limits)
+        done: _Result = ()
+        for input in inputs:
+            done += await self._executables.run(program, [input], limits)
+            if done[-1].status in CLOCK:
+                break
+        return done
+
+    async def _run(
+        self, program: Program, inputs: Sequence[Input], limits: Limits, *, fresh: bool, until_clock: bool
+    ) -> tuple[Observation, ...]:
+        """``run`` without a look into the cache."""
         role = "script" if program.entry is None else "calls"
         size = 1 if fresh or program.entry is None else _BATCH
-        batches = [tuple(inputs[at : at + size]) for at in range(0, len(inputs), size)]
-        done = await asyncio.gather(*(self._batch(Job(program, batch, limits, role)) for batch in batches))
-        return tuple(observation for batch in done for observation in batch)
+        jobs = [Job(program, tuple(inputs[at : at + size]), limits, role) for at in range(0, len(inputs), size)]
+        if len(jobs) == 1:
+            return await self._batch(jobs[0], until_clock=until_clock)
+        if not until_clock:
+            batches = await asyncio.gather(*(self._batch(job, until_clock=False) for job in jobs))
+            return tuple(observation for batch in batches for observation in batch)
+        done: _Result = ()
+        for job in jobs:
+            done += await self._batch(job, until_clock=True)
+            if done[-1].status in CLOCK:
+                break
+        return done
+
+    async def run_all(
+        self, programs: Sequence[Program], inputs: Sequence[Input], limits: Limits = _LIMITS
+    ) -> list[dict[int, Observation]]:
+        """Run many programs on the same inputs; for each the observations by the input's index.
+
+        Programs that differ in layout, comments and docstrings only are run once. How long a program may compute
+        follows from what those beside it took (``atlas.sandbox.pace``), up to ``limits``; one that does not load, or
+        twice takes too long, is run no further: its other inputs have no observation.
+
+        Raises:
+            SandboxError: the sandbox is closed.
+            ValueError: an input that doesn't fit a program, or an argument that is no plain data.
+        """
+        firsts: dict[Program, int] = {}
+        stands_for = [firsts.setdefault(replace(p, code=form_of(p)), place) for place, p in enumerate(programs)]
+        seen: dict[tuple[int, int], Observation] = {}
+
+        async def execute(place: int, _: str, which: Sequence[int], under: Limits) -> None:
+            observed = await self.run(programs[place], [inputs[i] for i in which], under, until_clock=True)
+            seen.update({(place, i): o for i, o in zip(which, observed, strict=False)})
+
+        await explore({place: range(len(inputs)) for place in firsts.values()}, seen, limits, execute)
+        return [{i: seen[first, i] for i in range(len(inputs)) if (first, i) in seen} for first in stands_for]
 
     async def run_check(self, program: Program, check_code: str, limits: Limits = _LIMITS) -> Observation:
         """Run test code that calls the program's ``entry`` from a box apart from it.
@@ -110,21 +214,21 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox is closed.
         """
-        if program.entry is None:
-            raise ValueError("only a function can be checked by calls")
+        if program.entry is None or program.language != "python":
+            raise ValueError("only a function in Python can be checked by calls")
         none = Call(())
         check = Job(replace(program, code=check_code), (none,), limits, "check")
         served = Job(program, (none,), limits, "serve")
         return (await self._submit(_Check((check, served))))[0]
 
-    async def _batch(self, job: Job) -> _Result:
+    async def _batch(self, job: Job, *, until_clock: bool) -> _Result:
         """Run a batch to its end: after an input that the process did not survive, the rest go on in a new
         one.
         """
-        done: _Result = ()
-        while len(done) < len(job.inputs):
+        done = await self._submit(job)
+        while len(done) < len(job.inputs) and not (until_clock and done[-1].status in CLOCK):
             done += await self._submit(replace(job, inputs=job.inputs[len(done) :]))
-        return done
+        return tuple(_until(done, lambda seen: seen.status in CLOCK)) if until_clock else done
 
     async def _submit(self, work: Job | _Check) -> _Result:
         if not self._tasks:
@@ -170,6 +274,7 @@ class Sandbox:
             _, future = self._queue.get_nowait()
             if not future.done():
                 future.set_exception(SandboxError(_CLOSED))
+        await self._executables.aclose()
         for worker in self._workers:
             worker.close()
         await self._nursery.aclose()
@@ -181,6 +286,14 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _until(items: Iterable[_T], last: Callable[[_T], bool]) -> Iterator[_T]:
+    """The items up to and with the first that is the last."""
+    for item in items:
+        yield item
+        if last(item):
+            return
 
 
 async def _first_worker(nursery: Nursery, tiers: Sequence[str]) -> tuple[str, Worker]:

@@ -10,17 +10,25 @@ from atlas.problem import Value
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Python source. With ``entry`` set its function of that name is called; without, it is run as a script."""
+    """Source. With ``entry`` set its function of that name is called; without, it is run as a script.
+
+    ``language`` is ``"python"`` or one of ``languages.LANGUAGES``, whose programs have no ``entry``.
+    """
 
     code: str
     entry: str | None = None
+    language: str = "python"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one execution. CPU time is the limit that decides; wall time is only a generous backstop."""
+    """Bounds for one execution. CPU time is the limit that decides; wall time is only a generous backstop.
+
+    ``load_cpu_s`` bounds compiling and importing a function's program, apart from its inputs; None: as ``cpu_s``.
+    """
 
     cpu_s: float = 2.0
+    load_cpu_s: float | None = None
     wall_s: float = 30.0
     memory_mb: int = 512
     output_bytes: int = 1 << 20
@@ -53,6 +61,8 @@ class Observation:
 
     ``value`` is the return value for a function call (exact types), None for a script.
     ``error`` is ``"TypeName: message"``, cut to 500 characters; ``line`` the program's own line that raised.
+    ``peak_mb`` is the largest resident memory of the process, over all inputs that shared it; the warm interpreter
+    that it began as is part of it.
     """
 
     status: Status
@@ -63,3 +73,4 @@ class Observation:
     line: int | None = None
     cpu_s: float = 0.0
     wall_s: float = 0.0
+    peak_mb: float = 0.0

@@ -40,7 +40,10 @@ class Worker:
         Raises:
             SandboxError: the tier does not work here.
         """
-        await self._zygote("program")
+        try:
+            await self._zygote("program")
+        except WorkerLost as error:
+            raise SandboxError(f"a new worker ended at once: {error}") from error
 
     async def run(self, job: Job) -> _Result:
         """Run a job; at least its first input is observed.
@@ -86,10 +89,7 @@ class Worker:
     async def _zygote(self, part: str) -> Zygote:
         if part not in self._zygotes:
             zygote = await self._nursery.spawn(self.tier)
-            try:
-                fault = canary.fault((await _execute(zygote, canary.job()))[0])
-            except WorkerLost as error:
-                raise SandboxError(f"a new worker ended at once: {error}") from error
+            fault = canary.fault((await _execute(zygote, canary.job()))[0])
             if fault:
                 zygote.close()
                 raise SandboxError(fault)
@@ -138,12 +138,12 @@ async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = Non
         fds = files.descriptors()
         if channel is not None:
             fds.append(channel.fileno())
-        reply = asyncio.ensure_future(zygote.execute(job.message(), fds, job.longest_s()))
-        # The message is out once the task has run for the first time; the other end must see our copy closed.
-        await asyncio.sleep(0)
-        if channel is not None:
-            channel.close()
-        outcome = Outcome.of(await reply)
+        try:
+            zygote.begin(job.message(), fds)
+        finally:
+            if channel is not None:  # the other end must see our copy closed
+                channel.close()
+        outcome = Outcome.of(await zygote.end(job.longest_s()))
         if outcome.setup_error is not None:
             zygote.close()
             raise WorkerLost(outcome.setup_error)

@@ -8,10 +8,12 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from atlas.errors import SandboxError
 from atlas.sandbox.box import bootstrap, wire
+from atlas.sandbox.profile import STANDARD, Profile
 
 _START_S = 60.0
 """A fresh interpreter with its modules takes 0.2 s; this is for a machine in trouble."""
@@ -22,12 +24,29 @@ class WorkerLost(Exception):
     """A zygote ended, or stopped answering, in the middle of a job."""
 
 
+def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+
+
 async def _receive(sock: socket.socket, timeout_s: float) -> dict[str, Any]:
+    # Once an execution: sock_recv would try at once, in vain, and asyncio.timeout costs as much again.
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+    loop.add_reader(sock, _settle, readable, None)
+    late = loop.call_later(timeout_s, _settle, readable, TimeoutError("time is up"))
     try:
-        async with asyncio.timeout(timeout_s):
-            data = await asyncio.get_running_loop().sock_recv(sock, wire.MAX_MESSAGE)
+        await readable
+        data = sock.recv(wire.MAX_MESSAGE)
     except (OSError, TimeoutError) as error:
         raise WorkerLost(f"no answer: {error}") from error
+    finally:
+        late.cancel()
+        loop.remove_reader(sock)
     if not data:
         raise WorkerLost("the process ended")
     return json.loads(data)
@@ -43,7 +62,7 @@ class Nursery:
         self._ids = itertools.count()
 
     @classmethod
-    async def start(cls) -> Nursery:
+    async def start(cls, profile: Profile = STANDARD) -> Nursery:
         """Start it and wait until it is ready.
 
         Raises:
@@ -53,7 +72,7 @@ class Nursery:
         ours.setblocking(False)
         stderr = os.memfd_create("nursery-stderr", os.MFD_CLOEXEC)
         with theirs:
-            process = bootstrap.start(theirs.fileno(), stderr, os.getpid())
+            process = bootstrap.start(theirs.fileno(), stderr, os.getpid(), profile)
         nursery = cls(process, ours, stderr)
         try:
             await _receive(ours, _START_S)
@@ -72,21 +91,28 @@ class Nursery:
         text = os.pread(self._stderr, 4096, max(0, size - 4096)).decode("utf-8", "replace").strip()
         return text.rpartition("\n")[2]
 
-    async def spawn(self, tier: str) -> Zygote:
-        """Start a zygote whose box is of ``tier``.
+    async def spawn(self, tier: str, *, shown: Sequence[str] | None = None) -> Zygote:
+        """Start a zygote whose box is of ``tier``; with ``shown``, one for executables whose box shows those paths.
 
         Raises:
             SandboxError: the tier cannot be set up here (the reason is in the message), or the nursery is
             gone.
+            WorkerLost: the zygote ended before it was ready; the next need not.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         zygote = Zygote(ours, self, next(self._ids))
         try:
             with theirs:
-                wire.send(self._control, {"do": "spawn", "id": zygote.id, "tier": tier}, [theirs.fileno()])
+                order: dict[str, Any] = {"do": "spawn", "id": zygote.id, "tier": tier}
+                if shown is not None:
+                    order["shown"] = list(shown)
+                wire.send(self._control, order, [theirs.fileno()])
             ready = await _receive(ours, _START_S)
-        except (OSError, WorkerLost) as error:
+        except WorkerLost as error:
+            zygote.close()
+            raise WorkerLost(self.last_words() or str(error)) from error
+        except OSError as error:
             zygote.close()
             raise SandboxError(f"no worker could be started: {self.last_words() or error}") from error
         except BaseException:
@@ -125,28 +151,36 @@ class Zygote:
         self.id = number
         self.landlock = 0
 
-    async def execute(self, message: dict[str, Any], fds: list[int], timeout_s: float) -> dict[str, Any]:
-        """Run one process and return the zygote's report on it.
+    def begin(self, message: dict[str, Any], fds: list[int]) -> None:
+        """Have one process run; ``end`` must be awaited next.
+
+        Raises:
+            WorkerLost: the zygote has ended; it has been given up.
+        """
+        try:
+            wire.send(self._sock, message, fds)
+        except OSError as error:
+            self.close()
+            raise WorkerLost(str(error)) from error
+
+    async def end(self, timeout_s: float) -> dict[str, Any]:
+        """Return the zygote's report on the process begun.
 
         Raises:
             WorkerLost: the zygote ended or hangs; it has been given up.
         """
         try:
-            wire.send(self._sock, message, fds)
             return await _receive(self._sock, timeout_s + _GRACE_S)
-        except OSError as error:
-            self.close()
-            raise WorkerLost(str(error)) from error
         except WorkerLost:
             self.close()
             raise
 
     def cancel(self) -> None:
-        """Have the running process killed; ``execute`` then returns as ever."""
+        """Have the running process killed; ``end`` then returns as ever."""
         try:
             wire.send(self._sock, {"cancel": True})
         except OSError:
-            return  # lost, as execute is about to find out
+            return  # lost, as end is about to find out
 
     def close(self) -> None:
         """Give the zygote up."""

@@ -77,23 +77,6 @@ def under_name(code: str, signature: Signature) -> str | None:
     return re.sub(rf"\bdef\s+{own}\b", f"def {signature.name}", code, count=1)
 
 
-def normal_form(code: str) -> str:
-    """The same text for two programs that differ in layout, comments and docstrings only. ``code`` parses."""
-    tree = ast.parse(code)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _docstring(node):
-            node.body = node.body[1:] or [ast.Pass()]
-    try:
-        return ast.dump(tree)
-    except RecursionError:
-        return code  # A chain of a thousand operators parses but is too deep to walk; it is its own form.
-
-
-def _docstring(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
-    first = node.body[0] if node.body else None
-    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-
-
 def _missing(prelude: str, code: str) -> str:
     """The prelude's statements except definitions that ``code`` makes itself."""
     try:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from atlas.problem import Example, Input, Problem, Value
+from atlas.sandbox.duplicates import normal_form
 from atlas.sandbox.types import Observation, Program, Status
-from atlas.search.assemble import normal_form
 from atlas.search.outputs import input_key, matches, usable
 
 
@@ -98,7 +98,8 @@ class Pool:
     """Which candidate was shown with which failing input to be repaired, whatever came of it."""
     _by_form: dict[str, int] = field(default_factory=dict[str, int])
     _by_input: dict[str, int] = field(default_factory=dict[str, int])
-    _observations: dict[tuple[int, int], Observation] = field(default_factory=dict[tuple[int, int], Observation])
+    observations: dict[tuple[int, int], Observation] = field(default_factory=dict[tuple[int, int], Observation])
+    """What was observed, by member and input; written by ``observe``."""
 
     def __post_init__(self) -> None:
         for example in self.problem.examples:
@@ -166,7 +167,7 @@ class Pool:
 
     def unobserved(self, member: int) -> list[int]:
         """Indices of the inputs on which a member was not run yet."""
-        return [i for i in range(len(self.inputs)) if (member, i) not in self._observations]
+        return [i for i in range(len(self.inputs)) if (member, i) not in self.observations]
 
     def observe(self, member: int, inputs: Sequence[int], observations: Sequence[Observation]) -> None:
         """Keep outcomes; a later one (a fresh process) replaces an earlier. A failure of the sandbox is none."""
@@ -174,13 +175,13 @@ class Pool:
             if observation.status is Status.INFRASTRUCTURE:
                 self.reasons["an execution was lost by the sandbox and is no evidence"] += 1
             else:
-                self._observations[member, input] = observation
+                self.observations[member, input] = observation
 
     def observation(self, member: int, input: int) -> Observation | None:
         """The outcome of a member on an input, if it was observed."""
-        return self._observations.get((member, input))
+        return self.observations.get((member, input))
 
     def passes(self, member: int, input: Input, expected: Value) -> bool | None:
         """Whether a member gave ``expected`` on an input of the pool; None where it was not observed."""
-        seen = self._observations.get((member, self.index_of(input)))
+        seen = self.observations.get((member, self.index_of(input)))
         return None if seen is None else matches(input, expected, seen)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from atlas.errors import AtlasError, EngineError, LLMError, ReplayError
 from atlas.llm.types import Client, Message, Reply, Request, Sampling
 from atlas.problem import Input, Usage
-from atlas.sandbox.types import Observation, Program
+from atlas.sandbox.types import Limits, Observation, Program
 from atlas.search.discarded import collected
 from atlas.search.evidence import Posterior
 from atlas.search.pool import Pool
@@ -233,16 +233,25 @@ class Session:
         return reply
 
     async def execute(
-        self, key: str, program: Program, inputs: Sequence[Input], *, fresh: bool = False
+        self,
+        key: str,
+        program: Program,
+        inputs: Sequence[Input],
+        limits: Limits | None = None,
+        *,
+        fresh: bool = False,
+        until_clock: bool = False,
     ) -> tuple[Observation, ...]:
         """Run ``program`` on ``inputs`` in the sandbox, or as recorded; nothing if the deadline cut it.
+
+        Without ``limits`` the settings' own hold. ``fresh`` and ``until_clock`` are those of ``Runner.run``.
 
         Raises:
             ReplayError: in a replay nothing is recorded for ``key``, or for another program or other inputs.
             SandboxError: the sandbox is beyond recovery.
         """
-        limits = self.settings.limits
-        asked = digest(execution_data(program, inputs, limits, fresh=fresh))
+        limits = limits or self.settings.limits
+        asked = digest(execution_data(program, inputs, limits, fresh=fresh, until_clock=until_clock))
         recorded = self.tools.tape.get("observation", key, asked)
         if recorded is None:
             if self.tools.mode == "replay":
@@ -250,7 +259,7 @@ class Session:
             if self.tools.sandbox is None:
                 raise ReplayError(f"There is no sandbox to execute {key} in: give one, or replay.")
             try:
-                job = self.tools.sandbox.run(program, inputs, limits, fresh=fresh)
+                job = self.tools.sandbox.run(program, inputs, limits, fresh=fresh, until_clock=until_clock)
                 seen = await before(self.clock.executions_until, job)
                 recorded = [observation_data(o) for o in seen]
             except Cut:
@@ -264,6 +273,10 @@ class Session:
     def decided(self, name: str, live: bool) -> bool:
         """A decision that depends on the clock: taken once, and from then on as the tape has it."""
         return bool(self._noted(self.key(name, "event"), lambda: live))
+
+    def measured(self, name: str, live: float) -> float:
+        """A number that depends on measured times, likewise."""
+        return float(self._noted(self.key(name, "event"), lambda: live))
 
     def _noted(self, key: str, live: Callable[[], Any]) -> Any:
         """What the tape has for an event, else what ``live`` gives, from then on."""

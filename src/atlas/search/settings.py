@@ -17,9 +17,17 @@ class Runner(Protocol):
     """What the search needs of ``atlas.sandbox.Sandbox``."""
 
     async def run(
-        self, program: Program, inputs: Sequence[Input], limits: Limits = ..., *, fresh: bool = False
+        self,
+        program: Program,
+        inputs: Sequence[Input],
+        limits: Limits = ...,
+        *,
+        fresh: bool = False,
+        until_clock: bool = False,
     ) -> tuple[Observation, ...]:
         """One observation an input, in order; ``fresh`` takes a process for each.
+
+        With ``until_clock`` the first input that runs into a limit of time is the last.
 
         Raises:
             SandboxError: the sandbox is beyond recovery.

@@ -9,12 +9,13 @@ from itertools import count
 from atlas.gather import gather
 from atlas.llm.types import Thinking
 from atlas.problem import FunctionProblem, Problem, Solution
-from atlas.sandbox.types import Status
+from atlas.sandbox.matrix import hopeless
 from atlas.search.answer import solution
 from atlas.search.assemble import check_supported
 from atlas.search.evidence import Posterior, posterior
 from atlas.search.measure import measure
 from atlas.search.moves import Move
+from atlas.search.observe import observe
 from atlas.search.pool import Pool
 from atlas.search.progress import Finished, OnEvent, Ranked, RoundStarted, ignore
 from atlas.search.registry import moves_for
@@ -22,8 +23,6 @@ from atlas.search.session import Clock, Session
 from atlas.search.settings import DEFAULTS, Settings, Tools
 from atlas.search.strategy import Round, Strategy
 
-_PROBED = 4
-"""A candidate is first run on this many inputs; one that won't load or ends at its limits is run on no more."""
 _CONFIRMED_AT_MOST = 3
 
 
@@ -156,30 +155,9 @@ async def _play(session: Session, plan: Round, moves: Mapping[str, Move]) -> Non
     session.end_round()
     for additions in found:
         session.pool.add(additions)
-    await gather(_observe(session, member) for member in range(len(session.pool.members)))
+    await observe(session)
     session.standing = posterior(measure(session.pool))
     session.on_event(_ranked(session, session.standing))
-
-
-async def _observe(session: Session, member: int) -> None:
-    """Run a candidate on the inputs on which it was not run yet, a few first."""
-    pool = session.pool
-    todo = pool.unobserved(member)
-    for part, places in enumerate((todo[:_PROBED], todo[_PROBED:])):
-        if not places or _hopeless(pool, member):
-            return
-        candidate = pool.members[member].candidate
-        key = session.key("run", part, candidate.id)
-        seen = await session.execute(key, candidate.program, [pool.inputs[i] for i in places])
-        pool.observe(member, places[: len(seen)], seen)
-
-
-def _hopeless(pool: Pool, member: int) -> bool:
-    """Whether more runs of a candidate would only cost time: it does not load, or keeps running into the clock."""
-    seen = [pool.observation(member, i) for i in range(len(pool.inputs))]
-    statuses = [o.status for o in seen if o is not None]
-    slow = sum(s in {Status.CPU_LIMIT, Status.WALL_LIMIT} for s in statuses)
-    return Status.NO_LOAD in statuses or slow >= 2
 
 
 async def _confirm(session: Session) -> None:
@@ -190,7 +168,7 @@ async def _confirm(session: Session) -> None:
     confirmed: set[int] = set()
     while session.standing is not None and len(confirmed) < _CONFIRMED_AT_MOST:
         best = session.standing.best
-        if best is None or best in confirmed or _hopeless(pool, best):
+        if best is None or best in confirmed or hopeless(best, pool.observations):
             return
         confirmed.add(best)
         candidate = pool.members[best].candidate

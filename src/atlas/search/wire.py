@@ -29,19 +29,22 @@ def reply_of(data: dict[str, Any]) -> Reply:
     return Reply(**{**data, "completions": completions})
 
 
-def execution_data(program: Program, inputs: Sequence[Input], limits: Limits, *, fresh: bool) -> dict[str, Any]:
+def execution_data(
+    program: Program, inputs: Sequence[Input], limits: Limits, *, fresh: bool, until_clock: bool
+) -> dict[str, Any]:
     """Everything that a batch of executions depends on."""
     return {
         "program": asdict(program),
         "inputs": [input_key(i) for i in inputs],
         "limits": asdict(limits),
         "fresh": fresh,
+        "until_clock": until_clock,
     }
 
 
 def observation_data(observation: Observation) -> dict[str, Any]:
     """An observation as recorded, its value with exact types."""
-    fields = ("stdout", "stderr", "error", "line", "cpu_s", "wall_s")
+    fields = ("stdout", "stderr", "error", "line", "cpu_s", "wall_s", "peak_mb")
     data = {name: getattr(observation, name) for name in fields}
     return {**data, "status": str(observation.status), "value": codec.encode(observation.value)}
 

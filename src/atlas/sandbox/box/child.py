@@ -10,9 +10,9 @@ import os
 import resource
 import signal
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
-from atlas.sandbox.box import kernel, landlock, roles, seccomp, wire
+from atlas.sandbox.box import kernel, landlock, program, roles, seccomp, wire
 
 PAGE_TEXT = 64
 """Where in the shared page the reason of a failed set-up stands."""
@@ -44,14 +44,29 @@ class Link:
     zygote: int
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """Limits of one process: CPU in whole seconds (a backstop), bytes, and threads."""
 
     cpu_s: int
     memory: int
     output: int
     processes: int | None
+
+
+def prepare(box: Box) -> None:
+    """Do in the zygote, once, what its processes inherit: each page that a fresh process touches is copied."""
+    os.chdir(box.folder)
+    _limit_both(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    _limit_both(resource.RLIMIT_CORE, 0)
+    _limit_both(resource.RLIMIT_MEMLOCK, 0)
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    # Only the soft limit: programs that raise it themselves must not fail.
+    resource.setrlimit(resource.RLIMIT_STACK, (min(_STACK, hard) if hard >= 0 else _STACK, hard))
+    if box.uid is not None:
+        os.setgroups([])
+    kernel.no_new_privileges()
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    program.reset()
 
 
 def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
@@ -79,40 +94,31 @@ def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
     if len(fds) == wire.CHANNEL:
         os.close(wire.CHANNEL)
     os.dup2(link.started, _STARTED, inheritable=False)
-    os.chdir(box.folder)
     _limit(bounds)
     if box.uid is not None:
         if box.capabilities:
             kernel.keep_capabilities_over_setuid()
-        os.setgroups([])
         os.setresgid(box.uid, box.uid, box.uid)
         os.setresuid(box.uid, box.uid, box.uid)
     kernel.drop_capabilities(keep=box.capabilities)
     kernel.die_with_parent(link.zygote)
     kernel.undumpable()
-    kernel.no_new_privileges()
     if box.ruleset is not None:
         landlock.restrict_self(box.ruleset)
     kernel.close_from(_STARTED + 1)
     kernel.set_seccomp(seccomp.program_for(box.filter, os.getpid()))
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     os.eventfd_write(_STARTED, 1)
     os.close(_STARTED)
 
 
 def _limit(bounds: Bounds) -> None:
-    def limit(which: int, value: int) -> None:
-        resource.setrlimit(which, (value, value))
-
-    limit(resource.RLIMIT_CPU, bounds.cpu_s)
-    limit(resource.RLIMIT_AS, bounds.memory)
+    _limit_both(resource.RLIMIT_CPU, bounds.cpu_s)
+    _limit_both(resource.RLIMIT_AS, bounds.memory)
     # One byte more than is allowed, so that a full file and one that wanted to be longer differ.
-    limit(resource.RLIMIT_FSIZE, bounds.output + 1)
-    limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    limit(resource.RLIMIT_CORE, 0)
-    limit(resource.RLIMIT_MEMLOCK, 0)
+    _limit_both(resource.RLIMIT_FSIZE, bounds.output + 1)
     if bounds.processes is not None:
-        limit(resource.RLIMIT_NPROC, bounds.processes)
-    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    # Only the soft limit: programs that raise it themselves must not fail.
-    resource.setrlimit(resource.RLIMIT_STACK, (min(_STACK, hard) if hard >= 0 else _STACK, hard))
+        _limit_both(resource.RLIMIT_NPROC, bounds.processes)
+
+
+def _limit_both(which: int, value: int) -> None:
+    resource.setrlimit(which, (value, value))

@@ -14,8 +14,8 @@ from typing import Literal
 
 from atlas.sandbox.box import kernel
 
-Access = Literal["read", "list", "write", "all"]
-"""``write`` is what a scratch folder needs, ``all`` everything but making device nodes."""
+Access = Literal["read", "list", "run", "write", "all"]
+"""``run`` reads and executes, ``write`` is what a scratch folder needs, ``all`` everything but making device nodes."""
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_QUERY = 1
@@ -52,6 +52,8 @@ def _rights(handled: int, access: Access) -> int:
     match access:
         case "read":
             return _READ_FILE | _READ_DIR
+        case "run":
+            return _EXECUTE | _READ_FILE | _READ_DIR
         case "list":
             return _READ_DIR
         case "write":

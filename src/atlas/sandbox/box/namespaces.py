@@ -11,11 +11,11 @@ from atlas.sandbox.box import kernel
 from atlas.sandbox.box.layout import Layout
 
 INNER_UID = 1000
-_STAGING = "/proc"
+STAGING = "/proc"
 """Where the new root is put together: a folder that every system has and nothing needs any more."""
 _SCRATCH_OPTIONS = "size=64m,nr_inodes=1024,mode=1777"
 
-_COMMON = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+COMMON = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 
 
 def enter(layout: Layout, *, user_namespace: bool, outer_uid: int | None) -> None:
@@ -29,34 +29,35 @@ def enter(layout: Layout, *, user_namespace: bool, outer_uid: int | None) -> Non
         OSError: the kernel or the container refuses a step; the message names it.
     """
     if user_namespace:
-        _enter_user_namespace(outer_uid)
+        enter_user_namespace(outer_uid)
     else:
-        kernel.unshare(_COMMON)
+        kernel.unshare(COMMON)
     socket.sethostname("sandbox")
     kernel.mount("", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
-    kernel.mount("tmpfs", _STAGING, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
+    kernel.mount("tmpfs", STAGING, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
     for folder in layout.folders():
-        os.makedirs(_STAGING + folder)
-        _bind(folder)
+        os.makedirs(STAGING + folder)
+        bind(folder)
     for file in layout.files():
-        os.makedirs(os.path.dirname(_STAGING + file), exist_ok=True)
-        with open(_STAGING + file, "x", encoding="utf-8"):
-            _bind(file)
+        os.makedirs(os.path.dirname(STAGING + file), exist_ok=True)
+        with open(STAGING + file, "x", encoding="utf-8"):
+            bind(file)
     for folder in layout.hidden():
-        kernel.mount("tmpfs", _STAGING + folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=4k,mode=555")
+        kernel.mount("tmpfs", STAGING + folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=4k,mode=555")
     for name in ("lib", "lib64"):
-        if os.path.islink(f"/{name}") and not os.path.exists(f"{_STAGING}/{name}"):
-            os.symlink(os.readlink(f"/{name}"), f"{_STAGING}/{name}")
-    os.mkdir(_STAGING + layout.scratch())
-    kernel.pivot_root(_STAGING)
+        if os.path.islink(f"/{name}") and not os.path.exists(f"{STAGING}/{name}"):
+            os.symlink(os.readlink(f"/{name}"), f"{STAGING}/{name}")
+    os.mkdir(STAGING + layout.scratch())
+    kernel.pivot_root(STAGING)
     kernel.make_read_only("/", recursive=False)
     mount_scratch(layout.scratch())
 
 
-def _bind(path: str) -> None:
-    kernel.mount(path, _STAGING + path, "", kernel.MS_BIND | kernel.MS_REC)
-    if path != "/dev/null":  # a device on a nodev mount cannot be opened
-        kernel.make_read_only(_STAGING + path)
+def bind(path: str) -> None:
+    """Show ``path`` in the root that is put together at ``STAGING``, read-only."""
+    kernel.mount(path, STAGING + path, "", kernel.MS_BIND | kernel.MS_REC)
+    if not path.startswith("/dev/"):  # a device on a nodev mount cannot be opened
+        kernel.make_read_only(STAGING + path)
 
 
 def mount_scratch(path: str) -> None:
@@ -72,10 +73,11 @@ def renew_scratch(path: str) -> None:
     mount_scratch(path)
 
 
-def _enter_user_namespace(outer_uid: int | None) -> None:
+def enter_user_namespace(outer_uid: int | None) -> None:
+    """Move this process into new namespaces, a user namespace among them; ``outer_uid`` as in ``enter``."""
     if outer_uid is None:
         uid, gid = os.geteuid(), os.getegid()
-        kernel.unshare(kernel.CLONE_NEWUSER | _COMMON)
+        kernel.unshare(kernel.CLONE_NEWUSER | COMMON)
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{INNER_UID} {uid} 1")
         _write("/proc/self/gid_map", f"{INNER_UID} {gid} 1")
@@ -92,7 +94,7 @@ def _enter_user_namespace(outer_uid: int | None) -> None:
         os._exit(0)
     os.close(reader)
     try:
-        kernel.unshare(kernel.CLONE_NEWUSER | _COMMON)
+        kernel.unshare(kernel.CLONE_NEWUSER | COMMON)
     finally:
         os.close(writer)
         _, status = os.waitpid(helper, 0)

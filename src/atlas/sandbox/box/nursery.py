@@ -17,7 +17,7 @@ import signal
 import socket
 from typing import Any
 
-from atlas.sandbox.box import kernel, layout, wire, zygote
+from atlas.sandbox.box import kernel, layout, rehearsal, wire, zygote
 
 _PRELOAD = """
 abc array ast base64 bisect calendar cmath collections collections.abc contextlib copy copyreg csv
@@ -28,10 +28,12 @@ unicodedata unittest uuid warnings weakref zlib
 """.split()
 
 
-def main(control_fd: int, judge: int) -> None:
-    """Serve the judge with process id ``judge`` on the socket ``control_fd`` until either ends."""
+def main(control_fd: int, judge: int, packages: tuple[str, ...] = (), preload: tuple[str, ...] = ()) -> None:
+    """Serve the judge with process id ``judge`` on the socket ``control_fd`` until either ends.
+
+    ``packages`` are folders that programs import from beside the library, ``preload`` modules to have warm.
+    """
     kernel.die_with_parent(judge)
-    os.environ.clear()
     for name in _PRELOAD:
         importlib.import_module(name)
     builtins.exit, builtins.quit = (
@@ -40,10 +42,13 @@ def main(control_fd: int, judge: int) -> None:
     # Received descriptors must never land on the numbers that a program's process uses.
     while os.open(os.devnull, os.O_RDWR) < zygote.FIRST_FREE_FD:
         pass
-    shown = layout.discover()
+    shown = layout.discover(packages, preload)
+    rehearsal.rehearse()
     gc.collect()
     gc.freeze()
     gc.disable()
+    if not preload:  # libraries read their settings from the environment when they are loaded
+        os.environ.clear()
     _Nursery(socket.socket(fileno=control_fd), os.pidfd_open(judge), shown).serve()
 
 
@@ -92,7 +97,12 @@ class _Nursery:
             for fd in self.exits:
                 os.close(fd)
             # Zygotes get apart by this number, within the nursery's own.
-            zygote.main(sock, message["tier"], self.layout, parent * 64 + message["id"] % 64)
+            number = parent * 64 + message["id"] % 64
+            if "shown" in message:
+                exec_zygote = importlib.import_module("atlas.sandbox.box.exec_zygote")  # few runs need it
+                exec_zygote.main(sock, message["tier"], message["shown"], number)
+            else:
+                zygote.main(sock, message["tier"], self.layout, number)
             os._exit(0)
         os.close(fds[0])
         self.zygotes[message["id"]] = pid

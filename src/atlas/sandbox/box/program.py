@@ -18,7 +18,7 @@ class NotLoaded(Exception):
 
 
 def reset() -> None:
-    """Give the process fresh standard streams and the random module its fixed seed."""
+    """Give this process, and those it forks, fresh standard streams and the random module its fixed seed."""
     # The interpreter's own streams were made for other files.
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(
         io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding="utf-8", errors="surrogateescape"

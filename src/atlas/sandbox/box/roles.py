@@ -28,10 +28,8 @@ _RESERVE = 8 << 20
 
 def play(page: mmap.mmap) -> None:
     """Read the request and do what it says; ``page`` is shared with the zygote."""
-    with open(wire.REQUEST, encoding="ascii", closefd=False) as file:
-        request = json.load(file)
+    request = _request()
     recorder = _Recorder(page)
-    program.reset()
     match request["role"]:
         case "calls":
             _run_calls(request, recorder)
@@ -43,6 +41,10 @@ def play(page: mmap.mmap) -> None:
             _check(request, recorder)
         case role:
             raise ValueError(f"no such role: {role}")
+
+
+def _request() -> dict[str, Any]:
+    return json.loads(os.pread(wire.REQUEST, os.fstat(wire.REQUEST).st_size, 0))
 
 
 class _Recorder:
@@ -72,7 +74,7 @@ class _Recorder:
         cpu_s = max(time.process_time_ns() - self.cpu_ns, time.thread_time_ns() - self.thread_ns) / 1e9
         wall_s = (time.monotonic_ns() - self.wall_ns) / 1e9
         record = {"status": status, "spans": spans, "cpu_s": cpu_s, "wall_s": wall_s, **fields}
-        data = memoryview(json.dumps(record, allow_nan=False).encode() + b"\n")
+        data = memoryview(json.dumps(record).encode() + b"\n")
         while data:
             data = data[os.write(wire.RESULT, data) :]
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from atlas.sandbox.box.kernel import AARCH64
 
-# name -> (x86-64, aarch64); None where the architecture has no such call.
-_PLAIN: dict[str, tuple[int | None, int | None]] = {
+Call = tuple[int | None, int | None]
+"""A system call's numbers on x86-64 and aarch64; None where the architecture has no such call."""
+
+PLAIN: dict[str, Call] = {
     # memory, threads, time: first, because a program makes them most
     "futex": (202, 98), "mmap": (9, 222), "munmap": (11, 215), "mprotect": (10, 226), "mremap": (25, 216),
     "madvise": (28, 233), "brk": (12, 214), "read": (0, 63), "write": (1, 64), "clock_gettime": (228, 113),
@@ -58,22 +60,22 @@ _PLAIN: dict[str, tuple[int | None, int | None]] = {
     "getsockname": (51, 204), "getpeername": (52, 205),
 }  # fmt: skip
 
-_CLONE, _CLONE3 = (56, 220), 435
-_KILL, _TGKILL, _PRLIMIT = (62, 129), (234, 131), (302, 261)
+CLONE, _CLONE3 = (56, 220), 435
+KILL, TGKILL, PRLIMIT = (62, 129), (234, 131), (302, 261)
 _SCHED_GETAFFINITY = (204, 123)
-_PRCTL, _FCNTL, _IOCTL, _SOCKETPAIR = (157, 167), (72, 25), (16, 29), (53, 199)
+PRCTL, FCNTL, IOCTL, SOCKETPAIR = (157, 167), (72, 25), (16, 29), (53, 199)
 
-_PRCTL_ALLOWED = (15, 16)  # PR_SET_NAME, PR_GET_NAME
+PRCTL_ALLOWED = (15, 16)  # PR_SET_NAME, PR_GET_NAME
 # No F_SETOWN, F_SETSIG: they send signals to others.
-_FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1032)
+FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1032)
 # TCGETS (isatty), FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGWINSZ; not TIOCSTI, not FIOSETOWN.
-_IOCTL_ALLOWED = (0x5401, 0x541B, 0x5421, 0x5451, 0x5450, 0x5413)
-_AF_UNIX, _SOCK_STREAM, _SOCK_TYPE_MASK = 1, 1, 0xF
+IOCTL_ALLOWED = (0x5401, 0x541B, 0x5421, 0x5451, 0x5450, 0x5413)
+_AF_UNIX, _SOCK_STREAM, _SOCK_PACKETS, _SOCK_TYPE_MASK = 1, 1, 4, 0xF
 
 _THREAD = 0x00010000 | 0x00000100  # CLONE_THREAD, CLONE_VM
 _NEW_NAMESPACES = 0x7E020080
 
-_SELF = 0x7A11AB1E  # no pid, no system call, no opcode
+SELF = 0x7A11AB1E  # no pid, no system call, no opcode
 
 _AUDIT_ARCH = 0xC00000B7 if AARCH64 else 0xC000003E
 _X32_BIT = 0x40000000
@@ -94,12 +96,12 @@ def _word(opcode: int, k: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("<HBBI", opcode, if_true, if_false, k)
 
 
-def _argument(index: int) -> bytes:
+def argument(index: int) -> bytes:
     """Load the low half of an argument; every argument checked here is an int in the kernel."""
     return _word(_LOAD, _ARGS + 8 * index)
 
 
-def _allow_or_deny(*tests: tuple[bytes, int]) -> bytes:
+def allow_or_deny(*tests: tuple[bytes, int]) -> bytes:
     """Allow the call if every ``(load, value)`` holds, in order; else EPERM."""
     out = b""
     left = len(tests)
@@ -111,10 +113,10 @@ def _allow_or_deny(*tests: tuple[bytes, int]) -> bytes:
     return out + _word(_RETURN, _ALLOW) + _word(_RETURN, _errno(errno.EPERM))
 
 
-def _one_of(index: int, values: Iterable[int]) -> bytes:
+def one_of(index: int, values: Iterable[int]) -> bytes:
     """Allow the call if an argument is one of ``values``; else EPERM."""
     listed = list(values)
-    out = _argument(index)
+    out = argument(index)
     for place, value in enumerate(listed):
         out += _word(_JEQ, value, len(listed) - place, 0)
     return out + _word(_RETURN, _errno(errno.EPERM)) + _word(_RETURN, _ALLOW)
@@ -125,41 +127,62 @@ def _when(number: int, body: bytes) -> bytes:
     return _word(_JEQ, number, 0, len(body) // 8) + body
 
 
+def answer(code: int) -> bytes:
+    """Return the body that makes a call fail with ``code``; 0 lets it seem to succeed."""
+    return _word(_RETURN, _errno(code))
+
+
 def program_for(template: bytes, pid: int) -> bytes:
     """Return the filter of ``assemble`` for a process that calls itself ``pid``: it may signal itself
     only.
     """
-    return template.replace(_SELF.to_bytes(4, "little"), pid.to_bytes(4, "little"))
+    return template.replace(SELF.to_bytes(4, "little"), pid.to_bytes(4, "little"))
 
 
 def assemble() -> bytes:
     """Return the filter with a placeholder for the process's own pid; see ``program_for``."""
-    column = 1 if AARCH64 else 0
-    masked_type = _argument(1) + _word(_AND, _SOCK_TYPE_MASK)
-    thread = _argument(0) + _word(_AND, _THREAD), _THREAD
-    same_namespaces = _argument(0) + _word(_AND, _NEW_NAMESPACES), 0
-    checked = {
-        _CLONE: _allow_or_deny(thread, same_namespaces),
-        _KILL: _allow_or_deny((_argument(0), _SELF)),
-        _TGKILL: _allow_or_deny((_argument(0), _SELF)),
-        _PRLIMIT: _allow_or_deny((_argument(0), 0)),
-        _SCHED_GETAFFINITY: _allow_or_deny((_argument(0), 0)),
-        _PRCTL: _one_of(0, _PRCTL_ALLOWED),
-        _FCNTL: _one_of(1, _FCNTL_ALLOWED),
-        _IOCTL: _one_of(1, _IOCTL_ALLOWED),
-        _SOCKETPAIR: _allow_or_deny((_argument(0), _AF_UNIX), (masked_type, _SOCK_STREAM)),
+    thread = argument(0) + _word(_AND, _THREAD), _THREAD
+    checked: dict[Call, bytes] = {
+        CLONE: allow_or_deny(thread, same_namespaces()),
+        KILL: allow_or_deny((argument(0), SELF)),
+        TGKILL: allow_or_deny((argument(0), SELF)),
+        PRLIMIT: allow_or_deny((argument(0), 0)),
+        _SCHED_GETAFFINITY: allow_or_deny((argument(0), 0)),
+        PRCTL: one_of(0, PRCTL_ALLOWED),
+        FCNTL: one_of(1, FCNTL_ALLOWED),
+        IOCTL: one_of(1, IOCTL_ALLOWED),
+        SOCKETPAIR: stream_pair(),
     }
+    return build(PLAIN.values(), checked)
+
+
+def same_namespaces() -> tuple[bytes, int]:
+    """Return the test that a clone makes no namespace."""
+    return argument(0) + _word(_AND, _NEW_NAMESPACES), 0
+
+
+def stream_pair(*, packets: bool = False) -> bytes:
+    """Return the body that allows a socketpair of unix streams, or (``packets``) sequenced packets, only."""
+    # SOCK_SEQPACKET is SOCK_STREAM and one bit more, which no other type has together with it.
+    kind = argument(1) + _word(_AND, _SOCK_TYPE_MASK & ~_SOCK_PACKETS if packets else _SOCK_TYPE_MASK)
+    return allow_or_deny((argument(0), _AF_UNIX), (kind, _SOCK_STREAM))
+
+
+def build(plain: Iterable[Call], checked: Mapping[Call, bytes]) -> bytes:
+    """Return the filter that allows the calls ``plain``, asks the bodies of ``checked``, and denies the rest."""
+    column = 1 if AARCH64 else 0
     out = _word(_LOAD, _ARCH) + _word(_JEQ, _AUDIT_ARCH, 1, 0) + _word(_RETURN, _KILL_PROCESS)
     out += _word(_LOAD, _NUMBER)
     if not AARCH64:
         out += _word(_JGE, _X32_BIT, 0, 1) + _word(_RETURN, _errno(errno.EPERM))
-    plain = [number for numbers in _PLAIN.values() if (number := numbers[column]) is not None]
-    for place, number in enumerate(plain):
+    allowed = [number for numbers in plain if (number := numbers[column]) is not None]
+    for place, number in enumerate(allowed):
         # All jump to the one ALLOW behind them; half the instructions is half the time to install them.
-        out += _word(_JEQ, number, len(plain) - place, 0)
+        out += _word(_JEQ, number, len(allowed) - place, 0)
     out += _word(_JUMP, 1) + _word(_RETURN, _ALLOW)
     for numbers, body in checked.items():
-        out += _when(numbers[column], body)
+        if (number := numbers[column]) is not None:
+            out += _when(number, body)
     # glibc falls back on clone, whose flags a filter can read.
     out += _when(_CLONE3, _word(_RETURN, _errno(errno.ENOSYS)))
     return out + _word(_RETURN, _errno(errno.EPERM))

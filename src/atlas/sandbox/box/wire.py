@@ -17,6 +17,7 @@ STDIN, STDOUT, STDERR, REQUEST, RESULT, CHANNEL = range(6)
 
 # How a zygote ended an execution before its time.
 KILLED_CPU, KILLED_WALL, KILLED_TASKS, KILLED_CANCELLED = "cpu", "wall", "tasks", "cancelled"
+KILLED_MEMORY, KILLED_SCRATCH = "memory", "scratch"
 
 
 def send(sock: socket.socket, message: dict[str, Any], fds: Sequence[int] = ()) -> None:

@@ -6,6 +6,8 @@ It never reads a request, an output or a result: a program has no bytes to attac
 
 from __future__ import annotations
 
+import gc
+import importlib
 import math
 import mmap
 import os
@@ -13,6 +15,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -34,8 +37,8 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
     try:
         if not kernel.SUPPORTED:
             raise OSError(f"system calls are known for x86-64 and aarch64 only, not for {os.uname().machine}")
-        base = _address_space()
-        uid = _private_uid(number) if os.geteuid() == 0 else None
+        proc = os.open("/proc", os.O_PATH | os.O_CLOEXEC)  # there is none in the box
+        uid = private_uid(number) if os.geteuid() == 0 else None
         if tier == "landlock":
             if landlock.version() == 0:
                 raise OSError("this kernel has no Landlock")
@@ -44,12 +47,31 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
                 raise OSError("there is no second user to run programs as")
             nursery = os.getppid()
             namespaces.enter(layout, user_namespace=tier == "userns", outer_uid=uid)
-            _become_init(nursery)
+            become_init(nursery)
         box = _box(tier, layout, uid)
-    except OSError as error:
+        _warm(layout)
+        child.prepare(box)
+        base = _address_space(proc)
+        os.close(proc)
+    except (OSError, ImportError) as error:
         wire.send(sock, {"error": str(error)})
         return
     _Zygote(sock, box, base, layout).serve()
+
+
+def _warm(layout: Layout) -> None:
+    """Import what the profile wants preloaded; behind the walls of this tier, for it is not our code.
+
+    Raises:
+        ImportError: a module is not there, or can't be loaded here.
+    """
+    sys.path.extend(layout.packages)
+    for name in layout.preload:
+        importlib.import_module(name)
+    os.environ.clear()
+    if layout.preload:
+        gc.collect()
+        gc.freeze()
 
 
 def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
@@ -73,7 +95,7 @@ def _ruleset(layout: Layout, *, mounted: bool) -> int | None:
     return landlock.make_ruleset(layout.rules(mounted=mounted)) if landlock.version() else None
 
 
-def _private_uid(number: int) -> int | None:
+def private_uid(number: int) -> int | None:
     """Return a uid that nothing else is likely to run under; None if this user namespace knows too few
     users.
     """
@@ -87,12 +109,12 @@ def _private_uid(number: int) -> int | None:
     return first + count // 2 + number % (count // 4)
 
 
-def _address_space() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
+def _address_space(proc: int) -> int:
+    with open(os.open("self/statm", os.O_RDONLY, dir_fd=proc), encoding="ascii") as file:
         return int(file.read().split()[0]) * mmap.PAGESIZE
 
 
-def _become_init(nursery: int) -> None:
+def become_init(nursery: int) -> None:
     """Go on as pid 1 of the new pid namespace: when it ends, the kernel kills all in it.
 
     The process that came in stays outside, waits, and ends with it.
@@ -122,9 +144,12 @@ class _Budget:
     """What one input may use, and since when it runs, as far as its process can be believed."""
 
     cpu_s: float
+    load_cpu_s: float
     wall_s: float
     inputs: int
-    stage: int = -1
+    stage: int = 0
+    """Loading begins with the process, not when it says so: a budget for what comes before would be one more than
+    the judge waits for."""
     cpu_from: float = 0.0
     wall_from: float = 0.0
 
@@ -139,8 +164,9 @@ class _Budget:
             self.wall_from = min(max(wall_ns / 1e9, self.wall_from), wall)
 
     def left(self, cpu: float, wall: float) -> tuple[float, float]:
-        """Return seconds of CPU and wall time that the present input has left."""
-        return self.cpu_s - (cpu - self.cpu_from), self.wall_s - (wall - self.wall_from)
+        """Return seconds of CPU and wall time that the present input, or loading, has left."""
+        allowed = self.cpu_s if self.stage > 0 else self.load_cpu_s
+        return allowed - (cpu - self.cpu_from), self.wall_s - (wall - self.wall_from)
 
 
 class _Zygote:
@@ -153,6 +179,7 @@ class _Zygote:
         """Shared with the present execution's process: which input it is at, or why it could not start."""
         self.started = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Counts up when a process has confined itself; from then on it may lie, but not take this back."""
+        self.link = child.Link(self.started, self.page, os.getpid())
         self.scratch = self._scratch_state()
 
     def serve(self) -> None:
@@ -169,29 +196,31 @@ class _Zygote:
     def execute(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         self.page[:] = struct.pack("<qqq", -1, 0, 0) + bytes(mmap.PAGESIZE - 24)
         limits = child.Bounds(
-            cpu_s=math.ceil(job["cpu_s"] * (job["inputs"] + 1)) + 1,
+            cpu_s=math.ceil(job["load_cpu_s"] + job["cpu_s"] * job["inputs"]) + 1,
             memory=self.base + job["memory"],
             output=job["output"],
             processes=job["processes"] if self.box.own_user else None,
         )
         start = time.monotonic()
-        link = child.Link(self.started, self.page, os.getpid())
-        pid = os.fork()
+        pid = kernel.fork()
         if pid == 0:
-            child.main(self.box, limits, fds, link)
+            child.main(self.box, limits, fds, self.link)
         for fd in fds:
             os.close(fd)
         killed, budget = self.supervise(pid, job, start)
         _, status, usage = os.wait4(pid, 0)
         wall = time.monotonic() - start
+        setup_error = self._setup_error()
         reply = {
             "exit": os.waitstatus_to_exitcode(status),
             "killed": killed,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "wall_s": wall,
+            "peak_mb": usage.ru_maxrss / 1024,
             "loading": budget.stage <= 0,
             "last_cpu_s": max(0.0, usage.ru_utime + usage.ru_stime - budget.cpu_from),
-            "setup_error": self._setup_error(),
+            # A process that was cancelled on its way is no fault.
+            "setup_error": None if killed == wire.KILLED_CANCELLED else setup_error,
         }
         self._renew_scratch()
         return reply
@@ -200,14 +229,14 @@ class _Zygote:
         """Wait for the process; kill it when its input's time is up, the judge cancels, or the judge is
         gone.
         """
-        budget = _Budget(job["cpu_s"], job["wall_s"], job["inputs"], wall_from=start)
+        budget = _Budget(job["cpu_s"], job["load_cpu_s"], job["wall_s"], job["inputs"], wall_from=start)
         clock = (~pid << 3) | 2  # the process's CPU clock (clock_getcpuclockid)
         exited = os.pidfd_open(pid)
         poll = select.poll()
         poll.register(exited, select.POLLIN)
         poll.register(self.sock, select.POLLIN)
         longest = math.inf if self.box.own_user else _COUNT_TASKS_EVERY_S
-        wait = min(job["cpu_s"], job["wall_s"])
+        wait = min(job["cpu_s"], job["load_cpu_s"], job["wall_s"])
         killed: str | None = None
         try:
             while True:

@@ -1,0 +1,34 @@
+"""``atlas doctor``: what this machine has, and what mends what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+
+import click
+
+
+@click.command(epilog="Example: atlas doctor")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def doctor(as_json: bool) -> int:
+    """Say how well programs can be boxed in here, and which languages can be run.
+
+    Every line says ok, or what mends it. Exit status 1 means that no sandbox works.
+    """
+    from atlas.sandbox.survey import survey  # noqa: PLC0415  (--help must be quick)
+
+    found = asyncio.run(survey())
+    if as_json:
+        click.echo(json.dumps({"findings": [asdict(finding) for finding in found]}, indent=1))
+    else:
+        width = max(len(finding.name) for finding in found)
+        for subject in dict.fromkeys(finding.subject for finding in found):
+            click.secho(subject, bold=True)
+            for finding in (f for f in found if f.subject == subject):
+                click.echo(f"  {finding.name:{width}}  ", nl=False)
+                click.secho("ok" if finding.ok else "--", fg="green" if finding.ok else "yellow", nl=False)
+                click.echo(f"  {finding.text}")
+                if finding.remedy:
+                    click.secho(f"  {'':{width}}      {finding.remedy}", dim=True)
+    return 0 if any(f.ok for f in found if f.subject == "sandbox") else 1

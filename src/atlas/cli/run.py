@@ -1,0 +1,229 @@
+"""``atlas run``: one program in the sandbox, on inputs or calls; what it did, as a person or a script reads it."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from atlas.cli.options import Duration
+from atlas.errors import UsageError
+
+if TYPE_CHECKING:
+    from atlas.problem import Call, Input
+    from atlas.sandbox import Limits, Observation, Program
+    from atlas.sandbox.profile import Profile
+
+_EXAMPLE = """\b
+Examples:
+  atlas run solution.py --input "3 4"
+  atlas run solution.py --call "add(3, 4)" --call "add(0, -1)"
+  atlas run solution.py --input @case1.txt --input @case2.txt --json
+  atlas run solution.cpp --input "3 4"
+  atlas run solution.py --packages .venv --preload numpy < input.txt
+"""
+
+_ENDINGS = {
+    ".py": "python",
+    ".js": "javascript",
+    ".mjs": "javascript",
+    ".cjs": "javascript",
+    ".ts": "typescript",
+    ".c": "c",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".cxx": "cpp",
+    ".go": "go",
+    ".rs": "rust",
+    ".java": "java",
+    ".sh": "bash",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What was asked on the command line; ``shown`` are the inputs in the user's own words."""
+
+    program: Program
+    inputs: tuple[Input, ...]
+    shown: tuple[str, ...]
+    limits: Limits
+    profile: Profile
+    tier: str | None
+
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("file", metavar="FILE|-")
+@click.option("--input", "texts", multiple=True, metavar="TEXT|@FILE", help="Standard input; once for each execution.")
+@click.option("--call", "calls", multiple=True, metavar="CALL", help='A call with plain values, such as "add(3, 4)".')
+@click.option("--language", type=click.Choice(sorted({*_ENDINGS.values()})), help="By default by the file's ending.")
+@click.option("--cpu", type=Duration(), default="2s", show_default=True, help="CPU time of one execution.")
+@click.option("--wall", type=Duration(), default="30s", show_default=True, help="Time on the clock of one execution.")
+@click.option(
+    "--memory", type=click.IntRange(16, 1 << 20), default=512, show_default=True, metavar="MIB", help="Memory."
+)
+@click.option(
+    "--packages", type=click.Path(path_type=Path), metavar="ENV", help="A virtual environment to import from."
+)
+@click.option("--preload", multiple=True, metavar="MODULE", help="A module of it to have warm.")
+@click.option("--tier", help="How the box is made; by default the best that works here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def run(
+    file: str,
+    texts: tuple[str, ...],
+    calls: tuple[str, ...],
+    language: str | None,
+    cpu: float,
+    wall: float,
+    memory: int,
+    packages: Path | None,
+    preload: tuple[str, ...],
+    tier: str | None,
+    as_json: bool,
+) -> int:
+    """Run a program that you don't trust: no files, no network, bounded time and memory.
+
+    A program reads standard input (the command's own without --input) unless --call names a function of it. What
+    it prints, or returns, goes to standard output. Exit status 1 means that an execution did not end well.
+    """
+    from atlas.sandbox import Limits, Program, Status  # noqa: PLC0415  (--help must be quick)
+    from atlas.sandbox.profile import STANDARD, Profile  # noqa: PLC0415
+
+    if texts and calls:
+        raise UsageError("Give --input or --call: a program reads standard input, or a function of it is called.")
+    if preload and packages is None:
+        raise UsageError("--preload is for modules of --packages: name the environment, too.")
+    if file == "-" and not (texts or calls):
+        raise UsageError("The program comes from standard input, so its own must be given: add --input or --call.")
+    language = language or _ENDINGS.get(Path(file).suffix.lower(), "python")
+    _refuse_unless_it_runs(language, functions=bool(calls), packages=packages is not None)
+    code = _read(file)
+    entry, inputs, shown = _called(calls) if calls else (None, *_typed(texts))
+    limits = Limits(cpu_s=cpu, wall_s=wall, memory_mb=memory)
+    profile = STANDARD if packages is None else Profile.of_environment(packages, preload=preload)
+    ask = _Ask(Program(code, entry, language), inputs, shown, limits, profile, tier)
+    used, observed = asyncio.run(_run(ask))
+    if as_json:
+        rows = [_row(ask, input, o) for input, o in zip(ask.shown, observed, strict=True)]
+        click.echo(json.dumps({"tier": used, "executions": rows}, indent=1))
+    else:
+        for place, o in enumerate(observed):
+            _print(ask, place, o)
+    return 0 if all(o.status is Status.OK for o in observed) else 1
+
+
+def _refuse_unless_it_runs(language: str, *, functions: bool, packages: bool) -> None:
+    """Say what a program in another language can't have here.
+
+    Raises:
+        UsageError: no compiler or runtime, or something that is for Python alone.
+    """
+    if language == "python":
+        return
+    from atlas.sandbox.toolchains import find  # noqa: PLC0415
+
+    if functions or packages:
+        raise UsageError(f"--call and --packages are for Python; a program in {language} reads standard input.")
+    found = find(language)
+    if isinstance(found, str):
+        raise UsageError(found)
+
+
+def _read(file: str) -> str:
+    """The text of a file, or of standard input.
+
+    Raises:
+        UsageError: it can't be read, or is no text.
+    """
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no UTF-8 text.") from None
+
+
+def _typed(texts: Sequence[str]) -> tuple[tuple[Input, ...], tuple[str, ...]]:
+    """Standard inputs, and how to name them."""
+    from atlas.problem import Stdin  # noqa: PLC0415
+
+    if not texts:
+        given = "" if sys.stdin is None or sys.stdin.isatty() else _read("-")
+        return (Stdin(given),), ("standard input",)
+    contents = [_read(text[1:]) if text.startswith("@") else f"{text}\n" for text in texts]
+    return tuple(Stdin(content) for content in contents), tuple(texts)
+
+
+def _called(calls: Sequence[str]) -> tuple[str, tuple[Input, ...], tuple[str, ...]]:
+    """The function that all calls are of, and the calls.
+
+    Raises:
+        UsageError: one is no call with plain values, or they are of different functions.
+    """
+    found = [_call(text) for text in calls]
+    names = {name for name, _ in found}
+    if len(names) > 1:
+        raise UsageError(f"All calls must be of one function, not of {' and '.join(sorted(names))}.")
+    return names.pop(), tuple(call for _, call in found), tuple(calls)
+
+
+def _call(text: str) -> tuple[str, Call]:
+    from atlas.problem import Call  # noqa: PLC0415
+
+    try:
+        match ast.parse(text.strip(), mode="eval").body:
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                return name, Call(tuple(ast.literal_eval(argument) for argument in arguments))
+            case _:
+                raise ValueError
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        raise UsageError(f"{text!r} is no call with plain values; write it like add(3, [1, 2]).") from None
+
+
+async def _run(ask: _Ask) -> tuple[str, tuple[Observation, ...]]:
+    from atlas.sandbox import Sandbox  # noqa: PLC0415
+
+    async with await Sandbox.start(tier=ask.tier, profile=ask.profile) as sandbox:
+        return sandbox.tier, await sandbox.run(ask.program, ask.inputs, ask.limits, fresh=True)
+
+
+def _row(ask: _Ask, shown: str, seen: Observation) -> dict[str, Any]:
+    """An execution as data; a returned value as Python writes it, which keeps its type."""
+    value = None if ask.program.entry is None else repr(seen.value)
+    return {
+        "input": shown,
+        "status": str(seen.status),
+        "value": value,
+        "stdout": seen.stdout,
+        "stderr": seen.stderr,
+        "error": seen.error,
+        "line": seen.line,
+        "cpu_s": round(seen.cpu_s, 4),
+        "wall_s": round(seen.wall_s, 4),
+        "peak_mb": round(seen.peak_mb, 1),
+    }
+
+
+def _print(ask: _Ask, place: int, seen: Observation) -> None:
+    """What came out to standard output and error, with a line about it on standard error."""
+    from atlas.sandbox import Status  # noqa: PLC0415
+
+    ok = seen.status is Status.OK
+    click.echo(seen.stdout, nl=False)
+    click.echo(seen.stderr, err=True, nl=False)
+    if ok and ask.program.entry is not None:
+        click.echo(f"{ask.shown[place]} = {seen.value!r}")
+    where = f" in line {seen.line}" if seen.line is not None else ""
+    about = f": {seen.error}{where}" if seen.error else ""
+    name = f"{ask.shown[place]}: " if len(ask.shown) > 1 or not ok else ""
+    cost = f"{seen.cpu_s:.3f} s CPU, {seen.wall_s:.3f} s, {seen.peak_mb:.0f} MB"
+    text = f"{name}{seen.status.replace('_', ' ')}{about} ({cost})"
+    click.secho(text, err=True, dim=ok, fg=None if ok else "red")

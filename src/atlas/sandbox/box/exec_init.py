@@ -1,0 +1,290 @@
+"""What watches one execution: it prepares the box, starts the program in it, bounds it, and ends all that it started.
+
+With namespaces it is pid 1 of the execution's own pid namespace; without, every orphan becomes its child. It reads
+nothing that a program wrote until nothing runs any more, and then plain files only.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import os
+import select
+import shutil
+import signal
+import struct
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from atlas.sandbox.box import bundle, exec_child, exec_namespaces, kernel, landlock, wire
+from atlas.sandbox.box.exec_layout import KIT, SCRATCH
+from atlas.sandbox.box.procfs import Census, Usage
+
+STDIN, STDOUT, STDERR, MADE, FIRST_BUNDLE = range(5)
+"""Places of a job's descriptors: the program's three, what is collected, and the bundles to unpack."""
+
+SCRATCH_PREFIX = "atlas-box-"
+_REPORT = struct.Struct("<I")
+_FIRST_LOOK_S, _LOOK_EVERY_S = 0.02, 0.05
+_ERROR_CHARS = 500
+_TASKS_OF_OTHERS = 64
+"""How many more processes the user may start meanwhile where the kernel counts all of the user's."""
+
+
+@dataclass(frozen=True)
+class ExecBox:
+    """How the executions of one zygote are confined.
+
+    ``rules`` are Landlock's, without the scratch folder. ``uid`` is whom programs run as, None for the present user;
+    ``own_user`` says that the kernel's count of that user's processes is the box's own. ``memory_folder`` is where
+    scratch folders are made without namespaces.
+    """
+
+    rules: list[tuple[str, landlock.Access]]
+    mounted: bool
+    uid: int | None
+    own_user: bool
+    filter: bytes
+    zygote: int
+    cancel: int
+    memory_folder: str
+
+
+def main(box: ExecBox, job: dict[str, Any], fds: list[int], page: mmap.mmap, report: mmap.mmap) -> NoReturn:
+    """Run ``job`` to its end and leave the report in ``report``; never return."""
+    execution = _Execution(box, job, fds, page)
+    try:
+        found = _attempt(execution)
+        data = json.dumps(found).encode()
+        report[: _REPORT.size + len(data)] = _REPORT.pack(len(data)) + data
+    finally:
+        os._exit(0)  # never back into the zygote's own code
+
+
+def _attempt(execution: _Execution) -> dict[str, Any]:
+    try:
+        return execution.run()
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is no verdict)
+        return {"setup_error": f"{type(error).__name__}: {error}"[:_ERROR_CHARS]}
+    finally:
+        execution.end()
+
+
+def scratch_prefix(zygote: int) -> str:
+    """Return how the names of a zygote's scratch folders begin where there are no mounts; /dev/shm may be shared."""
+    return f"{SCRATCH_PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-{zygote}-"
+
+
+def read_report(report: mmap.mmap) -> dict[str, Any] | None:
+    """Return what ``main`` left; None if it did not get there."""
+    (length,) = _REPORT.unpack_from(report)
+    return json.loads(report[_REPORT.size : _REPORT.size + length]) if length else None
+
+
+class _Execution:
+    def __init__(self, box: ExecBox, job: dict[str, Any], fds: list[int], page: mmap.mmap) -> None:
+        self.box, self.job, self.fds, self.page = box, job, fds, page
+        self.scratch: str | None = None
+        self.census = Census(None)
+        self.status: int | None = None
+        self.program = 0
+
+    def run(self) -> dict[str, Any]:
+        box, job = self.box, self.job
+        scratch = self.prepare()
+        for fd in self.fds[FIRST_BUNDLE:]:
+            bundle.unpack(fd, scratch, box.uid)
+        start = self.start(scratch)
+        began = time.monotonic()
+        self.program = os.fork()
+        if self.program == 0:
+            exec_child.main(start, self.fds[:MADE], self.page, 1 if box.mounted else os.getppid())
+        killed = self.watch(began)
+        wall = time.monotonic() - began
+        self.end_processes()
+        confined, spent, failure = exec_child.told(self.page)
+        if not confined:
+            return {"setup_error": failure or "the process ended before it was confined"}
+        return {
+            "exit": self.status,
+            "killed": killed,
+            "cpu_s": max(0.0, self.census.total_s() - spent),
+            "wall_s": wall,
+            "exec_error": failure,
+            "collected": killed is None and (self.status == 0 or job["collect_anyway"]) and self.collect(scratch),
+            "setup_error": None,
+        }
+
+    def prepare(self) -> str:
+        """Make the box of this execution and return its scratch folder."""
+        box = self.box
+        if box.mounted:
+            kernel.die_with_parent(0)
+            processes = exec_namespaces.enter_execution(self.job["scratch"], shows_processes=self.job["proc"])
+            self.scratch = SCRATCH
+        else:
+            kernel.adopt_orphans()
+            processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.scratch = tempfile.mkdtemp(prefix=scratch_prefix(os.getppid()), dir=box.memory_folder)
+            if box.uid is not None:
+                os.chown(self.scratch, box.uid, box.uid)
+        self.census = Census(processes)
+        kernel.undumpable()
+        return self.scratch
+
+    def start(self, scratch: str) -> exec_child.Start:
+        job, box = self.job, self.box
+
+        def filled(text: str) -> str:
+            return text.replace("{scratch}", scratch).replace("{kit}", KIT)
+
+        rules: list[tuple[str, landlock.Access]] = [*box.rules, (scratch, "all")]
+        processes = job["processes"]
+        if not box.own_user:
+            processes += _tasks_of(os.getuid()) + _TASKS_OF_OTHERS
+        elif box.uid is None:
+            processes += 2  # the zygote and this process are the same user
+        return exec_child.Start(
+            argv=[filled(part) for part in job["argv"]],
+            environment={name: filled(value) for name, value in job["environment"].items()},
+            folder=scratch,
+            cpu_s=math.ceil(job["cpu_s"]) + 1,
+            memory=job["memory"],
+            output=job["output"],
+            processes=processes,
+            uid=box.uid,
+            ruleset=landlock.make_ruleset(rules) if landlock.version() else None,
+            filter=box.filter,
+            probe=job["probe"],
+        )
+
+    def watch(self, began: float) -> str | None:
+        """Wait for the program; say why it must end before that, None if it ended by itself."""
+        exited = os.pidfd_open(self.program)
+        poll = select.poll()
+        for fd in (exited, self.box.cancel, self.box.zygote):
+            poll.register(fd, select.POLLIN)
+        pause = _FIRST_LOOK_S
+        while True:
+            left = self.job["wall_s"] - (time.monotonic() - began)
+            ready = {fd for fd, _ in poll.poll(max(1, math.ceil(min(pause, left) * 1000)))}
+            if exited in ready:
+                return None
+            if ready:
+                return wire.KILLED_CANCELLED
+            if reason := self.excess(self.census.take()):
+                return reason
+            if left <= 0:
+                return wire.KILLED_WALL
+            pause = _LOOK_EVERY_S
+
+    def excess(self, usage: Usage) -> str | None:
+        """Say which limit is exceeded."""
+        job = self.job
+        if max(usage.cpu_s, _cpu_s_of(self.program)) >= job["cpu_s"]:
+            return wire.KILLED_CPU
+        if usage.resident > job["resident"]:
+            return wire.KILLED_MEMORY
+        if not self.box.own_user and usage.tasks > job["processes"]:
+            return wire.KILLED_TASKS
+        if not self.box.mounted and self.scratch and _used(self.scratch) > job["scratch"]:
+            return wire.KILLED_SCRATCH
+        return None
+
+    def collect(self, scratch: str) -> bool:
+        name = self.job["collect"]
+        return name is not None and bundle.pack(scratch, name, self.fds[MADE], self.job["output"])
+
+    def end(self) -> None:
+        """End every process and remove what the mounts do not."""
+        self.end_processes()
+        if not self.box.mounted and self.scratch:
+            _remove(self.scratch)
+
+    def end_processes(self) -> None:
+        """Kill all descendants, whatever they are doing, and wait for them until none is left."""
+        while self.kill() and self.reap():
+            pass
+
+    def kill(self) -> bool:
+        """Send every descendant SIGKILL; false if there is none."""
+        if not self.program:
+            return False
+        if self.box.mounted:
+            with suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)  # all of this pid namespace but pid 1
+        elif self.box.uid is not None:
+            _kill_user(self.box.uid)
+        else:
+            # A stopped process makes no child, and their number is bounded: in the end all are stopped.
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                for pid in self.census.take().pids:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, number)
+        return True
+
+    def reap(self) -> bool:
+        """Wait for those that have ended, or in a pid namespace for all; false if there are no children left."""
+        flags = os.WNOHANG if not self.box.mounted else 0
+        try:
+            while True:
+                pid, status = os.waitpid(-1, flags)
+                if pid == 0:
+                    time.sleep(0.001)
+                    return True
+                if pid == self.program:
+                    self.status = os.waitstatus_to_exitcode(status)
+        except ChildProcessError:
+            return False
+
+
+def _cpu_s_of(pid: int) -> float:
+    """Return the CPU seconds of one process, exact where the procfs counts in ticks (clock_getcpuclockid)."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0  # it has just ended
+
+
+def _kill_user(uid: int) -> None:
+    """Kill every process of a user that exists for this box only; one call reaches them all at the same moment."""
+    helper = os.fork()
+    if helper == 0:
+        try:
+            os.setresuid(uid, uid, uid)
+            os.kill(-1, signal.SIGKILL)
+        finally:
+            os._exit(0)
+    os.waitpid(helper, 0)
+
+
+def _tasks_of(uid: int) -> int:
+    """Count a user's threads on this machine."""
+    count = 0
+    for entry in os.scandir("/proc"):
+        with suppress(OSError):
+            if entry.name.isdecimal() and entry.stat().st_uid == uid:
+                count += len(os.listdir(f"/proc/{entry.name}/task"))
+    return count
+
+
+def _used(folder: str) -> int:
+    """Return the bytes that a folder's files take."""
+    total = 0
+    for _, _, names, fd in os.fwalk(folder, follow_symlinks=False):
+        for name in names:
+            with suppress(OSError):
+                total += 4096 + os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * 512
+    return total
+
+
+def _remove(folder: str) -> None:
+    for path, names, _ in os.walk(folder):
+        for name in names:
+            if not os.path.islink(f"{path}/{name}"):
+                os.chmod(f"{path}/{name}", 0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,54 @@
+"""What this machine can run, and how well it can be boxed in: each finding with what mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from atlas.errors import SandboxError
+from atlas.sandbox import toolchains
+from atlas.sandbox.canary import TIERS
+from atlas.sandbox.languages import LANGUAGES
+from atlas.sandbox.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a survey. ``remedy`` is empty where nothing is wrong."""
+
+    subject: str
+    name: str
+    ok: bool
+    text: str
+    remedy: str = ""
+
+
+async def survey() -> list[Finding]:
+    """Try every tier, best first, and look for every language's tools."""
+    found = [await _tier(tier) for tier in TIERS]
+    return [*found, *(_language(name) for name in LANGUAGES)]
+
+
+async def _tier(tier: str) -> Finding:
+    try:
+        async with await Sandbox.start(1, tier=tier) as sandbox:
+            text = f"works, with Landlock {sandbox.landlock}" if sandbox.landlock else "works, without Landlock"
+            return Finding("sandbox", tier, ok=True, text=text)
+    except SandboxError as error:
+        reason = str(error).partition(f"({tier}: ")[2].partition("); ")[0] or str(error)
+        return Finding("sandbox", tier, ok=False, text=reason, remedy=_REMEDIES[tier])
+
+
+_REMEDIES = {
+    "userns": "allow user namespaces: sysctl -w user.max_user_namespaces=15000 (on Ubuntu 24.04 also "
+    "kernel.apparmor_restrict_unprivileged_userns=0)",
+    "root": "runs as root only, with the right to mount",
+    "landlock": "boot a kernel of 5.13 or later with Landlock among lsm=",
+}
+
+
+def _language(name: str) -> Finding:
+    found = toolchains.find(name)
+    best = LANGUAGES[name][0]
+    if isinstance(found, str):
+        return Finding("language", best.title, ok=False, text="not here", remedy=best.advice)
+    return Finding("language", best.title, ok=True, text=", ".join(found.tools.values()))
