@@ -198,7 +198,7 @@ def test_a_name_that_is_no_folder_of_ours(atlas: Atlas, name: str):
 def test_a_suite_that_was_altered(atlas: Atlas):
     assert atlas.run("bench", "make", "--seed", 1, "--problems", 2, "--name", "two").status == 0
     problems = atlas.home / "suites" / "two" / "problems.jsonl"
-    problems.write_text(problems.read_text().replace("list", "pile"))
+    problems.write_text(problems.read_text().replace(" ", " really ", 1))
     refused(atlas.run("bench", "run", "two", "--arm", "single"), "problems.jsonl")
 
 
