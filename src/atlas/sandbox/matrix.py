@@ -1,6 +1,6 @@
 """Many programs on the same inputs, as a search has them: a short first look, then by the pace that it shows.
 
-1. Every program is run on a few inputs under a short limit; the first one that takes too long ends its look.
+1. Every program is run under a short limit; the first input on which it takes too long ends its look.
 2. The times of those that finished say how long the others may take (``pace``).
 3. What was cut short of that is run again, and where that shows a slower pace, once more.
 4. All go on with the rest, but for those that don't load or ran into the clock twice.
@@ -20,8 +20,6 @@ from atlas.gather import gather
 from atlas.sandbox.pace import CLOCK, first_look, paced
 from atlas.sandbox.types import Limits, Observation, Status
 
-_LOOKED_AT = 4
-"""Inputs of the first look."""
 _GIVEN_UP_AFTER = 2
 """A program that ran into the clock so often is run no more."""
 
@@ -53,7 +51,7 @@ async def explore(
         await gather(execute(program, part, inputs, under) for program, inputs in work.items() if inputs)
 
     pace = first_look(limits)
-    await run("look", {p: inputs[:_LOOKED_AT] for p, inputs in todo.items()}, pace)
+    await run("look", todo, pace)
     for times in count():
         before = pace
         pace = replace(limits, cpu_s=noted(f"pace-{times}", paced(limits, seen.values()).cpu_s))
