@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from atlas.sandbox.box import wire
+from atlas.sandbox.job import signal_name
 from atlas.sandbox.languages import NATIVE, Runtime
 from atlas.sandbox.types import Limits, Observation, Status
 
@@ -175,12 +176,5 @@ def _failure(job: ExecJob, outcome: ExecOutcome, stderr: bytes) -> tuple[Status,
     if any(phrase.encode() in stderr for phrase in job.runtime.out_of_memory):
         return Status.MEMORY_LIMIT, "out of memory"
     if outcome.exit < 0:
-        return Status.CRASHED, f"killed by {_signal_name(-outcome.exit)}"
+        return Status.CRASHED, f"killed by {signal_name(-outcome.exit)}"
     return Status.EXCEPTION, f"exit status {outcome.exit}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

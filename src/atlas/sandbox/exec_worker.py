@@ -38,8 +38,8 @@ class ExecWorker:
         """
         lost: WorkerLost | None = None
         for _ in range(_ATTEMPTS):
-            zygote = await self._ready()
             try:
+                zygote = await self._ready()
                 if kit is not None:
                     await self._install(zygote, *kit)
                 return await _execute(zygote, job)

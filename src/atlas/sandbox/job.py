@@ -270,11 +270,12 @@ def _end(outcome: Outcome) -> tuple[Status, str]:
     if outcome.killed == wire.KILLED_TASKS:
         return Status.CRASHED, "too many threads"
     if outcome.exit < 0:
-        return Status.CRASHED, f"killed by {_signal_name(-outcome.exit)}"
+        return Status.CRASHED, f"killed by {signal_name(-outcome.exit)}"
     return Status.CRASHED, f"exited with status {outcome.exit} without a result"
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Return what to call a signal."""
     try:
         return signal.Signals(number).name
     except ValueError:  # most real-time signals have no name of their own

@@ -13,7 +13,9 @@ from atlas.errors import UsageError
 class Profile:
     """``packages`` are folders that programs import from, ``preload`` modules that every program finds warm.
 
-    Modules are preloaded in the box, under the same walls as programs; a folder is shown as it is, with all below it.
+    A folder is shown as it is, with all below it, but for a package called like ours. Preloading imports a module
+    before there is any program, and once with the rights of this process, to see what it is linked with: name what you
+    trust.
     """
 
     name: str = "standard"

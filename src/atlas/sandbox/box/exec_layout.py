@@ -14,6 +14,8 @@ _SETTINGS = "/etc/java*"
 """A packaged Java has its settings there, with links to them from its own folder."""
 _HIDDEN = ("/usr/lib/python3*/*-packages", "/usr/local/lib/python3*/*-packages", "/usr/src")
 """Packages of the user's environment are not for programs (a benchmark's answers may be among them)."""
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+"""This package, suites and answer keys and all, wherever it was installed."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 _LOADER_CACHE = "/etc/ld.so.cache"
 
@@ -38,10 +40,11 @@ class ExecLayout:
         """Return the system's folders that are symlinks (``/bin`` and its like)."""
         return [folder for folder in _FOLDERS if os.path.islink(folder)]
 
-    @staticmethod
-    def hidden() -> list[str]:
-        """Return folders below ``paths`` that must not be seen."""
-        return [path for pattern in _HIDDEN for path in glob.glob(pattern) if os.path.isdir(path)]
+    def hidden(self) -> list[str]:
+        """Return folders below ``paths`` that must not be seen, none inside another."""
+        found = [path for pattern in _HIDDEN for path in glob.glob(pattern) if os.path.isdir(path)]
+        shown = any(_OURS.startswith(path + "/") for path in self.paths())
+        return found if not shown or any(_OURS.startswith(path + "/") for path in found) else [*found, _OURS]
 
     def rules(self, *, mounted: bool) -> list[tuple[str, Access]]:
         """Return what Landlock is to allow beside a scratch folder; ``mounted``: in a root that shows nothing else."""

@@ -60,7 +60,7 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
 
 
 def _warm(layout: Layout) -> None:
-    """Import what the profile wants preloaded; behind the walls of this tier, for it is not our code.
+    """Import what the profile wants preloaded.
 
     Raises:
         ImportError: a module is not there, or can't be loaded here.
