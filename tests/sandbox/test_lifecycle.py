@@ -15,6 +15,7 @@ from observed import children
 from atlas.errors import SandboxError
 from atlas.problem import Call
 from atlas.sandbox import Limits, Program, Sandbox, Status
+from atlas.sandbox.workers import Nursery, SetupFailed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -78,6 +79,22 @@ async def test_a_worker_killed_while_it_starts_loses_no_job(sandbox, delay):
     for pid in killable(sandbox):
         os.kill(pid, signal.SIGKILL)
     assert [s.value for s in await job] == [1]
+
+
+async def test_a_box_that_fails_to_come_up_once_loses_no_job(sandbox, monkeypatch):
+    spawn, failures = Nursery.spawn, []
+
+    async def fail_once(nursery, tier, **settings):
+        if not failures:
+            failures.append(tier)
+            raise SetupFailed("a part of it was killed")
+        return await spawn(nursery, tier, **settings)
+
+    monkeypatch.setattr(Nursery, "spawn", fail_once)
+    for pid in killable(sandbox):
+        os.kill(pid, signal.SIGKILL)
+    (seen,) = await sandbox.run(IDENTITY, [Call((1,))])
+    assert (seen.value, failures) == (1, [sandbox.tier])
 
 
 async def test_a_worker_killed_again_and_again_is_infrastructure(sandbox):

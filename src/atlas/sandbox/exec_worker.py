@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from atlas.errors import SandboxError
 from atlas.sandbox.exec_job import ExecFiles, ExecJob, ExecOutcome, Execution, observe
 from atlas.sandbox.types import Limits, Observation, Status
-from atlas.sandbox.workers import Nursery, WorkerLost, Zygote
+from atlas.sandbox.workers import Nursery, SetupFailed, WorkerLost, Zygote
 
 _ATTEMPTS = 3
 _CLOSING_S = 60.0
@@ -36,14 +36,14 @@ class ExecWorker:
         Raises:
             SandboxError: the box cannot be set up, or is lost again and again.
         """
-        lost: WorkerLost | None = None
+        lost: WorkerLost | SetupFailed | None = None
         for _ in range(_ATTEMPTS):
             try:
                 zygote = await self._ready()
                 if kit is not None:
                     await self._install(zygote, *kit)
                 return await _execute(zygote, job)
-            except WorkerLost as error:
+            except (WorkerLost, SetupFailed) as error:
                 lost = error
                 self.close()
         raise SandboxError(f"The sandbox lost {_ATTEMPTS} workers over one execution: {lost}.")
@@ -62,13 +62,13 @@ class ExecWorker:
                 fault = _fault((await _execute(zygote, _canary())).seen)
             except WorkerLost as error:
                 zygote.close()
-                raise SandboxError(f"a box for executables cannot be set up: {error}") from error
+                raise SetupFailed(f"a box for executables cannot be set up: {error}") from error
             except BaseException:
                 zygote.close()
                 raise
             if fault:
                 zygote.close()
-                raise SandboxError(fault)
+                raise SetupFailed(fault)
             self._zygote = zygote
         return self._zygote
 

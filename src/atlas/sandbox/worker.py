@@ -13,7 +13,7 @@ from atlas.errors import SandboxError
 from atlas.sandbox import canary
 from atlas.sandbox.job import Files, Job, Outcome, observe
 from atlas.sandbox.types import Observation, Status
-from atlas.sandbox.workers import Nursery, WorkerLost, Zygote
+from atlas.sandbox.workers import Nursery, SetupFailed, WorkerLost, Zygote
 
 _ATTEMPTS = 3
 """A job whose zygote was lost is run again on a new one; a job that loses them all is not to be served."""
@@ -76,13 +76,13 @@ class Worker:
 
     async def _until_served(self, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
         self._cancelled = False
-        lost: WorkerLost | None = None
+        lost: WorkerLost | SetupFailed | None = None
         for _ in range(_ATTEMPTS):
             if self._cancelled:
                 return ()
             try:
                 return await attempt()
-            except WorkerLost as error:
+            except (WorkerLost, SetupFailed) as error:  # a box can fail to come up because part of it was killed
                 lost = error
         raise SandboxError(f"The sandbox lost {_ATTEMPTS} workers over one job: {lost}.")
 
@@ -92,7 +92,7 @@ class Worker:
             fault = canary.fault((await _execute(zygote, canary.job()))[0])
             if fault:
                 zygote.close()
-                raise SandboxError(fault)
+                raise SetupFailed(fault)
             self.landlock = zygote.landlock
             self._zygotes[part] = zygote
         return self._zygotes[part]

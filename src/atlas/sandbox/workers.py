@@ -24,6 +24,10 @@ class WorkerLost(Exception):
     """A zygote ended, or stopped answering, in the middle of a job."""
 
 
+class SetupFailed(SandboxError):
+    """A box could not be set up. Where its tier has worked before, the next attempt may succeed."""
+
+
 def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
     if future.done():
         return
@@ -95,8 +99,8 @@ class Nursery:
         """Start a zygote whose box is of ``tier``; with ``shown``, one for executables whose box shows those paths.
 
         Raises:
-            SandboxError: the tier cannot be set up here (the reason is in the message), or the nursery is
-            gone.
+            SetupFailed: the tier cannot be set up here (the reason is in the message).
+            SandboxError: the nursery is gone.
             WorkerLost: the zygote ended before it was ready; the next need not.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -120,7 +124,7 @@ class Nursery:
             raise
         if "error" in ready:
             zygote.close()
-            raise SandboxError(ready["error"])
+            raise SetupFailed(ready["error"])
         zygote.landlock = ready["landlock"]
         return zygote
 
