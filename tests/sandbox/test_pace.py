@@ -82,6 +82,14 @@ async def test_a_loop_beside_quick_programs_costs_two_short_looks():
     assert [run.seen[0, i].status for i in range(6)] == [OK] * 6
 
 
+async def test_what_was_given_up_is_run_no_more_when_inputs_come_in():
+    run = Scripted(0.001, 99.0)
+    await run.explore(3, Limits(cpu_s=2.0))
+    run.runs.clear()
+    await explore({0: [3, 4], 1: [2, 3, 4]}, run.seen, Limits(cpu_s=2.0), run)
+    assert run.runs == [(0, "look", [3, 4], 0.05)]
+
+
 async def test_a_slow_program_beside_slow_ones_is_run_again():
     run = Scripted(0.02, 0.15)
     await run.explore(5, Limits(cpu_s=2.0))

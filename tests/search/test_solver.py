@@ -12,7 +12,7 @@ from search_script import DOUBLE, DOUBLE_BLIND, PLUS_TWO, SQUARE, SUMS, TWICE, S
 from atlas.errors import LLMError, ReplayError, UsageError
 from atlas.llm.types import Request, Sampling, Thinking
 from atlas.problem import Call, Example, FunctionProblem, Parameter, Problem, Signature, Usage
-from atlas.sandbox import Limits, Observation, Sandbox, Status
+from atlas.sandbox import Sandbox
 from atlas.search.moves import MOVES
 from atlas.search.progress import Event, Finished, Ranked
 from atlas.search.schedule import load
@@ -152,40 +152,6 @@ async def test_a_program_that_keeps_state_is_caught_when_confirmed(sandbox: Sand
     model = ScriptedModel(drafts([cheat, TWICE]))
     solved = await run(DOUBLE, load("best-of-n", n=2), model, sandbox)
     assert solved.solution.candidate == "draft-0.1"
-
-
-async def test_a_program_that_never_ends_costs_a_few_runs_only(sandbox: Sandbox) -> None:
-    endless = "def double(x):\n    while True:\n        pass"
-    model = ScriptedModel(drafts([endless, TWICE]))
-    settings = Settings(limits=Limits(cpu_s=0.2))
-    solved = await run(DOUBLE, load("best-of-n", n=2), model, sandbox, settings=settings)
-    assert solved.solution.candidate == "draft-0.1"
-    observed = [solved.pool.observation(0, i) for i in range(len(solved.pool.inputs))]
-    assert sum(o is not None for o in observed) == 2
-
-
-async def test_a_right_program_that_is_slow_gets_its_time_where_no_other_is_right(sandbox: Sandbox) -> None:
-    slow = "def double(x):\n    for _ in range(4_000_000):\n        pass\n    return 2 * x"
-    model = ScriptedModel(drafts([SQUARE, slow, "def double(x):\n    return x + 3"]))
-    settings = Settings(limits=Limits(cpu_s=20.0))
-    solved = await run(DOUBLE, load("best-of-n", n=3), model, sandbox, settings=settings)
-    assert solved.solution.candidate == "draft-0.1"
-
-
-async def test_what_the_sandbox_lost_is_no_evidence(sandbox: Sandbox) -> None:
-    class Losing:
-        async def run(self, program: Any, inputs: Any, limits: Any = None, **how: bool) -> Any:
-            lost = Observation(Status.INFRASTRUCTURE)
-            seen = await sandbox.run(program, inputs, limits, **how)
-            return tuple(lost if "* x" in program.code else o for o in seen)
-
-    model = ScriptedModel(drafts([PLUS_TWO, TWICE, TWICE]))
-    tools = Tools(Tape.memory(), model, Losing())
-    solved = await solve(DOUBLE, load("best-of-n", n=3), tools)
-    # Nothing is known of the right program; the other one fails an example.
-    assert solved.solution.candidate == "draft-0.1"
-    assert solved.solution.evidence[0] == "was never run"
-    assert any("lost by the sandbox" in reason for reason in solved.solution.reasons)
 
 
 def script_of_everything() -> Any:

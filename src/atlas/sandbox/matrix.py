@@ -51,7 +51,8 @@ async def explore(
         await gather(execute(program, part, inputs, under) for program, inputs in work.items() if inputs)
 
     pace = first_look(limits)
-    await run("look", todo, pace)
+    # Those that were given up in an earlier round stay so, unless a slower pace shows that they were cut short.
+    await run("look", {p: inputs for p, inputs in todo.items() if not hopeless(p, seen)}, pace)
     for times in count():
         before = pace
         pace = replace(limits, cpu_s=noted(f"pace-{times}", paced(limits, seen.values()).cpu_s))
