@@ -7,7 +7,6 @@ our sandbox costs beyond it is the isolation and the way there. A worker forks b
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Any
 
 from atlas.compare import codec
 from atlas.compare.rules import Rule, equal
-from atlas.sandbox.box import nursery
+from atlas.sandbox.box import preload
 from sandbox_peers.case import Case
 
 
@@ -24,8 +23,7 @@ class BareFork:
 
     def start(self, workers: int) -> None:
         self._workers = workers
-        for name in nursery._PRELOAD:
-            importlib.import_module(name)
+        preload.load()
         gc.collect()
         gc.freeze()
         gc.disable()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
+import marshal
 import os
 import signal
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Job:
         """
         calls = [codec.encode(list(i.args)) for i in self.inputs if isinstance(i, Call)]
         request = {"role": self.role, "code": self.program.code, "entry": self.program.entry, "inputs": calls}
-        return json.dumps(request).encode("ascii")
+        return marshal.dumps(request)
 
     def stdin(self) -> bytes:
         """Return the standard input; empty for calls."""

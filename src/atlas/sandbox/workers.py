@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import os
 import socket
 import subprocess
@@ -28,32 +27,62 @@ class SetupFailed(SandboxError):
     """A box could not be set up. Where its tier has worked before, the next attempt may succeed."""
 
 
-def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
+class _Inbox:
+    """What comes in on a socket, a message at a time.
+
+    One reader stays for as long as the socket is open: asyncio's ``sock_recv`` would add and remove one, and try in
+    vain first, for each message, and there is one an execution.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._early: bytes | None = None
+        self._awaited: asyncio.Future[bytes] | None = None
+        self._loop.add_reader(sock.fileno(), self._read)
+
+    def _read(self) -> None:
+        try:
+            data = self.sock.recv(wire.MAX_MESSAGE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self.sock.fileno())
+        if self._awaited is None or self._awaited.done():
+            self._early = data
+        else:
+            self._awaited.set_result(data)
+
+    async def receive(self, timeout_s: float) -> dict[str, Any]:
+        """Return the next message.
+
+        Raises:
+            WorkerLost: the other side is gone, or ``timeout_s`` seconds have passed.
+        """
+        data, self._early = self._early, None
+        if data is None:
+            self._awaited = self._loop.create_future()
+            late = self._loop.call_later(timeout_s, _too_late, self._awaited)
+            try:
+                data = await self._awaited
+            finally:
+                late.cancel()
+        if not data:
+            raise WorkerLost("the process ended")
+        return wire.decode(data)
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self.sock.fileno() >= 0:
+            self._loop.remove_reader(self.sock.fileno())
+            self.sock.close()
 
 
-async def _receive(sock: socket.socket, timeout_s: float) -> dict[str, Any]:
-    # Once an execution: sock_recv would try at once, in vain, and asyncio.timeout costs as much again.
-    loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(sock, _settle, readable, None)
-    late = loop.call_later(timeout_s, _settle, readable, TimeoutError("time is up"))
-    try:
-        await readable
-        data = sock.recv(wire.MAX_MESSAGE)
-    except (OSError, TimeoutError) as error:
-        raise WorkerLost(f"no answer: {error}") from error
-    finally:
-        late.cancel()
-        loop.remove_reader(sock)
-    if not data:
-        raise WorkerLost("the process ended")
-    return json.loads(data)
+def _too_late(awaited: asyncio.Future[bytes]) -> None:
+    if not awaited.done():
+        awaited.set_exception(WorkerLost("no answer in time"))
 
 
 class Nursery:
@@ -61,7 +90,7 @@ class Nursery:
 
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, stderr: int) -> None:
         self._process = process
-        self._control = control
+        self._inbox = _Inbox(control)
         self._stderr = stderr
         self._ids = itertools.count()
 
@@ -79,7 +108,7 @@ class Nursery:
             process = bootstrap.start(theirs.fileno(), stderr, os.getpid(), profile)
         nursery = cls(process, ours, stderr)
         try:
-            await _receive(ours, _START_S)
+            await nursery._inbox.receive(_START_S)
         except WorkerLost as error:
             last = nursery.last_words()
             await nursery.aclose()
@@ -111,8 +140,8 @@ class Nursery:
                 order: dict[str, Any] = {"do": "spawn", "id": zygote.id, "tier": tier}
                 if shown is not None:
                     order["shown"] = list(shown)
-                wire.send(self._control, order, [theirs.fileno()])
-            ready = await _receive(ours, _START_S)
+                wire.send(self._inbox.sock, order, [theirs.fileno()])
+            ready = await zygote.inbox.receive(_START_S)
         except WorkerLost as error:
             zygote.close()
             raise WorkerLost(self.last_words() or str(error)) from error
@@ -131,13 +160,13 @@ class Nursery:
     def kill(self, zygote: int) -> None:
         """Have a zygote killed; signals of our own may be beyond what we still may do."""
         try:
-            wire.send(self._control, {"do": "kill", "id": zygote})
+            wire.send(self._inbox.sock, {"do": "kill", "id": zygote})
         except OSError:
             return  # the nursery is gone, and all its zygotes with it
 
     async def aclose(self) -> None:
         """End the nursery and all it started, and wait until it is gone."""
-        self._control.close()
+        self._inbox.close()
         try:
             await asyncio.to_thread(self._process.wait, _GRACE_S)
         except subprocess.TimeoutExpired:
@@ -150,7 +179,7 @@ class Zygote:
     """One warm interpreter in its box; runs one job at a time."""
 
     def __init__(self, sock: socket.socket, nursery: Nursery, number: int) -> None:
-        self._sock = sock
+        self.inbox = _Inbox(sock)
         self._nursery = nursery
         self.id = number
         self.landlock = 0
@@ -162,7 +191,7 @@ class Zygote:
             WorkerLost: the zygote has ended; it has been given up.
         """
         try:
-            wire.send(self._sock, message, fds)
+            wire.send(self.inbox.sock, message, fds)
         except OSError as error:
             self.close()
             raise WorkerLost(str(error)) from error
@@ -174,7 +203,7 @@ class Zygote:
             WorkerLost: the zygote ended or hangs; it has been given up.
         """
         try:
-            return await _receive(self._sock, timeout_s + _GRACE_S)
+            return await self.inbox.receive(timeout_s + _GRACE_S)
         except WorkerLost:
             self.close()
             raise
@@ -182,11 +211,11 @@ class Zygote:
     def cancel(self) -> None:
         """Have the running process killed; ``end`` then returns as ever."""
         try:
-            wire.send(self._sock, {"cancel": True})
+            wire.send(self.inbox.sock, {"cancel": True})
         except OSError:
             return  # lost, as end is about to find out
 
     def close(self) -> None:
         """Give the zygote up."""
-        self._sock.close()
+        self.inbox.close()
         self._nursery.kill(self.id)

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import itertools
 import json
+import marshal
 import mmap
 import os
 import resource

@@ -27,8 +27,10 @@ RUNS = [
     Run("a thread that writes while the next input runs", "def f(x):\n    if x == 1: threading.Timer(0.05, os.write, (4, record('right'))).start()\n    if x == 2: time.sleep(0.3)\n    return 'wrong'", (CUT, CUT), ((1,), (2,))),
     Run("a trace function that changes what is returned", "def f():\n    def trace(frame, event, arg):\n        if frame.f_code.co_name == 'run': frame.f_locals['value'] = 'right'\n        return trace\n    sys.settrace(trace)\n    return 'wrong'", (Ok("wrong"),)),
     Run("a profiler that writes as the recorder does", "def f():\n    sys.setprofile(lambda frame, event, arg: os.write(4, b'x') if frame.f_code.co_name == 'write' else None)\n    return 'wrong'", (CUT,)),
-    Run("json.dumps that writes nothing", "import json\ndef f():\n    json.dumps = lambda *a, **k: ''\n    return 'wrong'", (CUT,)),
-    Run("json.dumps that writes another value", "import json\ndef f():\n    keep = json.dumps\n    json.dumps = lambda r, **k: keep({**r, 'value': 'forged'})\n    return 'wrong'", (Ok("forged"),)),
+    Run("json.dumps that writes nothing", "import json\ndef f():\n    json.dumps = lambda *a, **k: ''\n    return 'mine'", (Ok("mine"),)),
+    Run("an encoder that writes nothing", "def f():\n    sys.modules['atlas.sandbox.box.roles']._ENCODE = lambda r, n: ()\n    return 'wrong'", (CUT,)),
+    Run("json.dumps that writes another value", "import json\ndef f():\n    keep = json.dumps\n    json.dumps = lambda r, **k: keep({**r, 'value': 'forged'})\n    return 'mine'", (Ok("mine"),)),
+    Run("an encoder that writes another value", "def f():\n    roles = sys.modules['atlas.sandbox.box.roles']\n    keep = roles._ENCODE\n    roles._ENCODE = lambda r, n: keep({**r, 'value': 'forged'}, n)\n    return 'wrong'", (Ok("forged"),)),
     Run("the codec that encodes another value", "def f():\n    sys.modules['atlas.compare.codec'].encode = lambda v, **k: 'forged'\n    return object()", (Ok("forged"),)),
     Run("the codec that encodes nonsense", "def f():\n    sys.modules['atlas.compare.codec'].encode = lambda v, **k: ['q']\n    return 'wrong'", (CUT,)),
     Run("the recorder that writes another value", "def f():\n    r = recorder()\n    keep = r.write\n    r.write = lambda status, **k: keep('ok', value='forged')\n    raise ValueError", (Ok("forged"),)),
@@ -62,7 +64,7 @@ async def test_ends(box, probe):
 
 
 async def test_a_process_that_died_leaves_nothing_to_the_one_that_goes_on(box):
-    code = "seen = []\ndef f(x):\n    seen.append(x)\n    if x == 2: leave_with()\n    return [list(seen), len(json.loads(os.pread(3, 10**6, 0))['inputs'])]"
+    code = "seen = []\ndef f(x):\n    seen.append(x)\n    if x == 2: leave_with()\n    return [list(seen), len(marshal.loads(os.pread(3, 10**6, 0))['inputs'])]"
     seen = await box.run(code, [Call((x,)) for x in (1, 2, 3)])
     assert [(s.status, s.value) for s in seen] == [(Status.OK, [[1], 3]), (CUT, None), (Status.OK, [[3], 1])]
     await box.intact()

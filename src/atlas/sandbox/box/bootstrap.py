@@ -15,6 +15,8 @@ for name, path in (("atlas", {root!r}), ("atlas.compare", {root!r} + "/compare")
 {root!r} + "/sandbox")):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [path]
+from atlas.sandbox.box import preload
+preload.load()
 from atlas.sandbox.box import nursery
 nursery.main({control}, {judge}, {packages!r}, {preload!r})
 """

@@ -28,7 +28,7 @@ class Box:
     """How the processes of one zygote confine themselves."""
 
     ruleset: int | None
-    filter: bytes
+    filter: seccomp.Filter
     uid: int | None
     capabilities: int
     own_user: bool
@@ -37,11 +37,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Link:
-    """What ties a process to its zygote: the counter that says it is confined, the shared page, the zygote's pid."""
+    """What ties a process to its zygote: the counter that says it is confined, the shared page, the zygote's pid, and
+    address space to give back in need.
+    """
 
     started: int
     page: mmap.mmap
     zygote: int
+    reserve: mmap.mmap
 
 
 class Bounds(NamedTuple):
@@ -56,9 +59,9 @@ class Bounds(NamedTuple):
 def prepare(box: Box) -> None:
     """Do in the zygote, once, what its processes inherit: each page that a fresh process touches is copied."""
     os.chdir(box.folder)
-    _limit_both(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    _limit_both(resource.RLIMIT_CORE, 0)
-    _limit_both(resource.RLIMIT_MEMLOCK, 0)
+    kernel.limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    kernel.limit(resource.RLIMIT_CORE, 0)
+    kernel.limit(resource.RLIMIT_MEMLOCK, 0)
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     # Only the soft limit: programs that raise it themselves must not fail.
     resource.setrlimit(resource.RLIMIT_STACK, (min(_STACK, hard) if hard >= 0 else _STACK, hard))
@@ -80,7 +83,7 @@ def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
         os._exit(status)
     try:
         gc.enable()
-        roles.play(link.page)
+        roles.play(link.page, link.reserve)
         status = 0
     finally:
         # Whatever the program left behind (threads, exit handlers, an exception in the recorder) ends here.
@@ -88,12 +91,12 @@ def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
 
 
 def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
-    os.setsid()  # else a signal to the process group would reach the zygote
+    kernel.new_session()  # else a signal to the process group would reach the zygote
     for number, fd in enumerate(fds):
-        os.dup2(fd, number, inheritable=False)
+        kernel.place(fd, number)
     if len(fds) == wire.CHANNEL:
         os.close(wire.CHANNEL)
-    os.dup2(link.started, _STARTED, inheritable=False)
+    kernel.place(link.started, _STARTED)
     _limit(bounds)
     if box.uid is not None:
         if box.capabilities:
@@ -106,19 +109,15 @@ def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
     if box.ruleset is not None:
         landlock.restrict_self(box.ruleset)
     kernel.close_from(_STARTED + 1)
-    kernel.set_seccomp(seccomp.program_for(box.filter, os.getpid()))
+    box.filter.install()
     os.eventfd_write(_STARTED, 1)
     os.close(_STARTED)
 
 
 def _limit(bounds: Bounds) -> None:
-    _limit_both(resource.RLIMIT_CPU, bounds.cpu_s)
-    _limit_both(resource.RLIMIT_AS, bounds.memory)
+    kernel.limit(resource.RLIMIT_CPU, bounds.cpu_s)
+    kernel.limit(resource.RLIMIT_AS, bounds.memory)
     # One byte more than is allowed, so that a full file and one that wanted to be longer differ.
-    _limit_both(resource.RLIMIT_FSIZE, bounds.output + 1)
+    kernel.limit(resource.RLIMIT_FSIZE, bounds.output + 1)
     if bounds.processes is not None:
-        _limit_both(resource.RLIMIT_NPROC, bounds.processes)
-
-
-def _limit_both(which: int, value: int) -> None:
-    resource.setrlimit(which, (value, value))
+        kernel.limit(resource.RLIMIT_NPROC, bounds.processes)

@@ -85,7 +85,7 @@ def _confine(start: Start, fds: list[int], parent: int) -> None:
     # What the interpreter ignores would be ignored by the program as well.
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    kernel.set_seccomp(seccomp.program_for(start.filter, os.getpid()))
+    seccomp.Filter(start.filter).install()
 
 
 def _limit(start: Start) -> None:

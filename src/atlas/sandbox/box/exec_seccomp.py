@@ -40,7 +40,7 @@ _FCNTL_ALLOWED = (*seccomp.FCNTL_ALLOWED, 36, 37, 38)
 
 
 def assemble(*, own_files: bool, own_signals: bool) -> bytes:
-    """Return the filter with a placeholder for the program's pid (see ``seccomp.program_for``).
+    """Return the filter's template (see ``seccomp.Filter``).
 
     ``own_files``: whatever the program's user owns is in the box. ``own_signals``: so is every process that it may
     signal; else it may signal only itself and its own process group.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-import struct
 
 # glibc has wrappers for these on both architectures; the rest goes through syscall(2) by number.
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
+_plain_syscall = _libc["syscall"]
+_plain_syscall.restype = ctypes.c_long
+_plain_syscall.argtypes = (ctypes.c_long,) * 5
 # Holds the interpreter's lock through a call: a forked child has to have it.
 _libc_locked = ctypes.PyDLL(None, use_errno=True)
 
@@ -19,6 +21,9 @@ SUPPORTED = platform.machine() in {"x86_64", "aarch64"}
 
 _SYS_CAPSET = 91 if AARCH64 else 126
 _SYS_PIVOT_ROOT = 41 if AARCH64 else 155
+_SYS_PRLIMIT = 261 if AARCH64 else 302
+_SYS_DUP3 = 24 if AARCH64 else 292
+_SYS_SETSID = 157 if AARCH64 else 112
 _SYS_CLOSE_RANGE = 436
 _SYS_MOUNT_SETATTR = 442
 
@@ -68,6 +73,15 @@ def syscall(what: str, number: int, *arguments: object) -> int:
     """
     wide = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     return checked(what, _libc.syscall(ctypes.c_long(number), *wide))
+
+
+def plain_syscall(what: str, number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> None:
+    """Call the kernel by number with integers only: on far fewer pages of memory than ``syscall`` takes.
+
+    Raises:
+        OSError: the call failed; the message begins with ``what``.
+    """
+    checked(what, _plain_syscall(number, a, b, c, d))
 
 
 def fork() -> int:
@@ -154,23 +168,46 @@ def keep_capabilities_over_setuid() -> None:
     _prctl("PR_SET_KEEPCAPS", _PR_SET_KEEPCAPS, 1)
 
 
+_CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+_CAPABILITY_SETS = (ctypes.c_uint32 * 6)()
+"""Effective, permitted, inheritable; then the same of the upper 32."""
+_CAPSET_ARGUMENTS = ctypes.addressof(_CAPABILITY_HEADER), ctypes.addressof(_CAPABILITY_SETS)
+
+
 def drop_capabilities(keep: int = 0) -> None:
     """Give up every capability that is not in the mask ``keep`` (of the first 32)."""
-    header = struct.pack("=II", _CAPABILITY_VERSION_3, 0)
-    sets = struct.pack("=6I", keep, keep, 0, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
-    syscall("capset", _SYS_CAPSET, header, sets)
+    if keep:
+        _CAPABILITY_SETS[0] = _CAPABILITY_SETS[1] = keep
+    plain_syscall("capset", _SYS_CAPSET, *_CAPSET_ARGUMENTS)
 
 
 def close_from(first: int) -> None:
     """Close every descriptor from ``first`` on."""
-    syscall("close_range", _SYS_CLOSE_RANGE, first, 0xFFFFFFFF, 0)
+    plain_syscall("close_range", _SYS_CLOSE_RANGE, first, 0xFFFFFFFF)
 
 
-class _Filter(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
+def set_seccomp(fprog: int) -> None:
+    """Install the BPF program over system calls whose ``struct sock_fprog`` is at the address ``fprog``, for this
+    thread and what it starts.
+    """
+    checked("PR_SET_SECCOMP", _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, 0, 0))
 
 
-def set_seccomp(program: bytes) -> None:
-    """Install a BPF program over system calls for this thread and what it starts."""
-    fprog = _Filter(len(program) // 8, program)
-    checked("PR_SET_SECCOMP", _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(fprog), 0, 0))
+_LIMIT = (ctypes.c_uint64 * 2)()
+_LIMIT_ADDRESS = ctypes.addressof(_LIMIT)
+
+
+def limit(which: int, value: int) -> None:
+    """Set both the soft and the hard limit ``which`` (a ``resource.RLIMIT_*``) of this process."""
+    _LIMIT[0] = _LIMIT[1] = value
+    plain_syscall("prlimit", _SYS_PRLIMIT, 0, which, _LIMIT_ADDRESS)
+
+
+def place(fd: int, number: int) -> None:
+    """Make the descriptor ``number`` what ``fd`` is, closed by exec."""
+    plain_syscall("dup3", _SYS_DUP3, fd, number, os.O_CLOEXEC)
+
+
+def new_session() -> None:
+    """setsid(2)."""
+    plain_syscall("setsid", _SYS_SETSID)

@@ -105,4 +105,4 @@ def restrict_self(ruleset: int) -> None:
     """Put this thread, and what it starts, under ``ruleset`` for good. Needs ``kernel.no_new_privileges``
     first.
     """
-    kernel.syscall("landlock_restrict_self", _RESTRICT_SELF, ruleset, 0)
+    kernel.plain_syscall("landlock_restrict_self", _RESTRICT_SELF, ruleset)

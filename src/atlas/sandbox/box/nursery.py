@@ -19,14 +19,6 @@ from typing import Any
 
 from atlas.sandbox.box import kernel, layout, rehearsal, wire, zygote
 
-_PRELOAD = """
-abc array ast base64 bisect calendar cmath collections collections.abc contextlib copy copyreg csv
-dataclasses datetime decimal enum fractions functools gc hashlib heapq inspect io itertools json keyword
-linecache locale math numbers operator os os.path pprint queue random re reprlib select signal socket
-statistics string struct sys tempfile textwrap threading time timeit token tokenize traceback types typing
-unicodedata unittest uuid warnings weakref zlib
-""".split()
-
 
 def main(control_fd: int, judge: int, packages: tuple[str, ...] = (), preload: tuple[str, ...] = ()) -> None:
     """Serve the judge with process id ``judge`` on the socket ``control_fd`` until either ends.
@@ -34,8 +26,6 @@ def main(control_fd: int, judge: int, packages: tuple[str, ...] = (), preload: t
     ``packages`` are folders that programs import from beside the library, ``preload`` modules to have warm.
     """
     kernel.die_with_parent(judge)
-    for name in _PRELOAD:
-        importlib.import_module(name)
     builtins.exit, builtins.quit = (
         _sitebuiltins.Quitter(name, "Ctrl-D") for name in ("exit", "quit")
     )  # as site has them

@@ -6,7 +6,7 @@ process on pages that it has to copy for that. No program of a user's runs here.
 
 from __future__ import annotations
 
-import json
+import marshal
 import mmap
 import os
 import sys
@@ -35,7 +35,7 @@ _INPUTS: tuple[list[Any], ...] = ([[3, 1, 2], "a b"], [[], ""])
 def rehearse() -> None:
     """Run them. Uses the descriptors of a program's process, which must be open on something of no importance."""
     inputs = [codec.encode(arguments) for arguments in _INPUTS]
-    request = json.dumps({"role": "calls", "code": _CODE, "entry": "f", "inputs": inputs}).encode()
+    request = marshal.dumps({"role": "calls", "code": _CODE, "entry": "f", "inputs": inputs})
     program.reset()
     idle = os.dup(wire.REQUEST)
     page = mmap.mmap(-1, mmap.PAGESIZE)
@@ -45,7 +45,7 @@ def rehearse() -> None:
         os.close(fd)
     os.write(wire.REQUEST, request)
     for _ in range(_TIMES):
-        roles.play(page)
+        roles.play(page, roles.reserve())
     for number in (wire.REQUEST, wire.RESULT):
         os.dup2(idle, number)
     os.close(idle)

@@ -7,17 +7,20 @@ process bound all of it.
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from atlas.sandbox.box import kernel
 from atlas.sandbox.box.kernel import AARCH64
 
 Call = tuple[int | None, int | None]
 """A system call's numbers on x86-64 and aarch64; None where the architecture has no such call."""
 
 PLAIN: dict[str, Call] = {
-    # memory, threads, time: first, because a program makes them most
+    # memory, threads, time
     "futex": (202, 98), "mmap": (9, 222), "munmap": (11, 215), "mprotect": (10, 226), "mremap": (25, 216),
     "madvise": (28, 233), "brk": (12, 214), "read": (0, 63), "write": (1, 64), "clock_gettime": (228, 113),
     "mincore": (27, 232), "msync": (26, 227), "membarrier": (324, 283), "getcpu": (309, 168),
@@ -78,7 +81,6 @@ _NEW_NAMESPACES = 0x7E020080
 SELF = 0x7A11AB1E  # no pid, no system call, no opcode
 
 _AUDIT_ARCH = 0xC00000B7 if AARCH64 else 0xC000003E
-_X32_BIT = 0x40000000
 
 _ALLOW = 0x7FFF0000
 _KILL_PROCESS = 0x80000000
@@ -122,25 +124,47 @@ def one_of(index: int, values: Iterable[int]) -> bytes:
     return out + _word(_RETURN, _errno(errno.EPERM)) + _word(_RETURN, _ALLOW)
 
 
-def _when(number: int, body: bytes) -> bytes:
-    """Run ``body``, which returns, if the call (already loaded) has ``number``."""
-    return _word(_JEQ, number, 0, len(body) // 8) + body
-
-
 def answer(code: int) -> bytes:
     """Return the body that makes a call fail with ``code``; 0 lets it seem to succeed."""
     return _word(_RETURN, _errno(code))
 
 
-def program_for(template: bytes, pid: int) -> bytes:
-    """Return the filter of ``assemble`` for a process that calls itself ``pid``: it may signal itself
-    only.
+class _Header(ctypes.Structure):
+    """``struct sock_fprog``."""
+
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_void_p)]
+
+
+class Filter:
+    """A filter that is ready to be installed, by any process that inherits this one's memory.
+
+    ``template`` may hold ``SELF`` where the pid of the process stands that it is for.
     """
-    return template.replace(SELF.to_bytes(4, "little"), pid.to_bytes(4, "little"))
+
+    def __init__(self, template: bytes) -> None:
+        self._program = ctypes.create_string_buffer(template, len(template))
+        self._pids = [
+            ctypes.c_uint32.from_buffer(self._program, at)
+            for at in range(4, len(template), 8)
+            if template[at : at + 4] == SELF.to_bytes(4, "little")
+        ]
+        self._header = _Header(len(template) // 8, ctypes.addressof(self._program))
+        self._address = ctypes.addressof(self._header)
+
+    def install(self) -> None:
+        """Put this thread, and what it starts, under the filter for good.
+
+        Raises:
+            OSError: the kernel refuses it.
+        """
+        pid = os.getpid()
+        for place in self._pids:
+            place.value = pid
+        kernel.set_seccomp(self._address)
 
 
 def assemble() -> bytes:
-    """Return the filter with a placeholder for the process's own pid; see ``program_for``."""
+    """Return the filter's template; see ``Filter``."""
     thread = argument(0) + _word(_AND, _THREAD), _THREAD
     checked: dict[Call, bytes] = {
         CLONE: allow_or_deny(thread, same_namespaces()),
@@ -169,20 +193,38 @@ def stream_pair(*, packets: bool = False) -> bytes:
 
 
 def build(plain: Iterable[Call], checked: Mapping[Call, bytes]) -> bytes:
-    """Return the filter that allows the calls ``plain``, asks the bodies of ``checked``, and denies the rest."""
-    column = 1 if AARCH64 else 0
-    out = _word(_LOAD, _ARCH) + _word(_JEQ, _AUDIT_ARCH, 1, 0) + _word(_RETURN, _KILL_PROCESS)
-    out += _word(_LOAD, _NUMBER)
-    if not AARCH64:
-        out += _word(_JGE, _X32_BIT, 0, 1) + _word(_RETURN, _errno(errno.EPERM))
-    allowed = [number for numbers in plain if (number := numbers[column]) is not None]
-    for place, number in enumerate(allowed):
-        # All jump to the one ALLOW behind them; half the instructions is half the time to install them.
-        out += _word(_JEQ, number, len(allowed) - place, 0)
-    out += _word(_JUMP, 1) + _word(_RETURN, _ALLOW)
-    for numbers, body in checked.items():
-        if (number := numbers[column]) is not None:
-            out += _when(number, body)
+    """Return the filter that allows the calls ``plain``, asks the bodies of ``checked``, and denies the rest.
+
+    It searches by halves: when a filter is installed the kernel plays it through for every number there is, so that a
+    list tested one by one costs more than all else that confines a process.
+    """
+    bodies = {**dict.fromkeys(plain, _word(_RETURN, _ALLOW)), **checked}
     # glibc falls back on clone, whose flags a filter can read.
-    out += _when(_CLONE3, _word(_RETURN, _errno(errno.ENOSYS)))
-    return out + _word(_RETURN, _errno(errno.EPERM))
+    bodies[_CLONE3, _CLONE3] = answer(errno.ENOSYS)
+    column = 1 if AARCH64 else 0
+    known = {number: body for numbers, body in bodies.items() if (number := numbers[column]) is not None}
+    out = _word(_LOAD, _ARCH) + _word(_JEQ, _AUDIT_ARCH, 1, 0) + _word(_RETURN, _KILL_PROCESS)
+    return out + _word(_LOAD, _NUMBER) + _search(_spans(known))
+
+
+def _spans(bodies: Mapping[int, bytes]) -> list[tuple[int, bytes]]:
+    """Return from which number on which body holds, in order and without a gap; what has none is denied."""
+    denied = answer(errno.EPERM)
+    spans: list[tuple[int, bytes]] = []
+    for number in sorted({0, *bodies, *(number + 1 for number in bodies)}):
+        body = bodies.get(number, denied)
+        if not spans or spans[-1][1] != body:
+            spans.append((number, body))
+    return spans
+
+
+def _search(spans: Sequence[tuple[int, bytes]]) -> bytes:
+    """Run the body of the span that the number, already loaded, is in."""
+    if len(spans) == 1:
+        return spans[0][1]
+    middle = len(spans) // 2
+    below, above = _search(spans[:middle]), _search(spans[middle:])
+    over = len(below) // 8
+    # A conditional jump goes no further than 255.
+    jump = _word(_JGE, spans[middle][0], over, 0) if over < 256 else _word(_JGE, spans[middle][0], 0, 1)
+    return jump + (b"" if over < 256 else _word(_JUMP, over)) + below + above

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import gc
 import importlib
-import math
 import mmap
 import os
 import select
 import signal
 import socket
-import struct
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any
 
-from atlas.sandbox.box import child, kernel, landlock, namespaces, seccomp, wire
+from atlas.sandbox.box import child, kernel, landlock, namespaces, roles, seccomp, wire
 from atlas.sandbox.box.layout import Layout
 
 FIRST_FREE_FD = 10
@@ -28,6 +25,7 @@ _UID_BASE = 1_700_000_000
 _FEW_USERS = 4096
 _SHORTEST_WAIT_MS = 5
 _COUNT_TASKS_EVERY_S = 0.1
+_BLANK = wire.STAGE.pack(-1, 0, 0) + bytes(mmap.PAGESIZE - wire.STAGE.size)
 
 
 def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
@@ -81,7 +79,7 @@ def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
     hidden_library = tier == "landlock" and uid is not None and not layout.readable_by_all()
     return child.Box(
         ruleset=_ruleset(layout, mounted=tier != "landlock"),
-        filter=seccomp.assemble(),
+        filter=seccomp.Filter(seccomp.assemble()),
         uid=uid,
         # Root's own library, a user without rights: reading is then up to Landlock alone.
         capabilities=kernel.CAP_DAC_READ_SEARCH if hidden_library else 0,
@@ -139,36 +137,6 @@ def _tasks(pid: int) -> int:
         return 0
 
 
-@dataclass
-class _Budget:
-    """What one input may use, and since when it runs, as far as its process can be believed."""
-
-    cpu_s: float
-    load_cpu_s: float
-    wall_s: float
-    inputs: int
-    stage: int = 0
-    """Loading begins with the process, not when it says so: a budget for what comes before would be one more than
-    the judge waits for."""
-    cpu_from: float = 0.0
-    wall_from: float = 0.0
-
-    def update(self, page: mmap.mmap, cpu: float, wall: float) -> None:
-        """Note a later input. A process can lie about its start, but only once an input, for no more inputs
-        than there are, and never beyond now.
-        """
-        stage, cpu_ns, wall_ns = struct.unpack_from("<qqq", page)
-        if self.stage < stage <= self.inputs:
-            self.stage = stage
-            self.cpu_from = min(max(cpu_ns / 1e9, self.cpu_from), cpu)
-            self.wall_from = min(max(wall_ns / 1e9, self.wall_from), wall)
-
-    def left(self, cpu: float, wall: float) -> tuple[float, float]:
-        """Return seconds of CPU and wall time that the present input, or loading, has left."""
-        allowed = self.cpu_s if self.stage > 0 else self.load_cpu_s
-        return allowed - (cpu - self.cpu_from), self.wall_s - (wall - self.wall_from)
-
-
 class _Zygote:
     def __init__(self, sock: socket.socket, box: child.Box, base: int, layout: Layout) -> None:
         self.sock = sock
@@ -177,9 +145,11 @@ class _Zygote:
         self.layout = layout
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
         """Shared with the present execution's process: which input it is at, or why it could not start."""
+        self.poll = select.poll()
+        self.poll.register(sock, select.POLLIN)
         self.started = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Counts up when a process has confined itself; from then on it may lie, but not take this back."""
-        self.link = child.Link(self.started, self.page, os.getpid())
+        self.link = child.Link(self.started, self.page, os.getpid(), roles.reserve())
         self.scratch = self._scratch_state()
 
     def serve(self) -> None:
@@ -194,9 +164,10 @@ class _Zygote:
             wire.send(self.sock, reply)
 
     def execute(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        self.page[:] = struct.pack("<qqq", -1, 0, 0) + bytes(mmap.PAGESIZE - 24)
-        limits = child.Bounds(
-            cpu_s=math.ceil(job["load_cpu_s"] + job["cpu_s"] * job["inputs"]) + 1,
+        # Few functions and objects: what is touched between two forks is copied.
+        self.page[:] = _BLANK
+        bounds = child.Bounds(
+            cpu_s=int(job["load_cpu_s"] + job["cpu_s"] * job["inputs"]) + 2,
             memory=self.base + job["memory"],
             output=job["output"],
             processes=job["processes"] if self.box.own_user else None,
@@ -204,60 +175,66 @@ class _Zygote:
         start = time.monotonic()
         pid = kernel.fork()
         if pid == 0:
-            child.main(self.box, limits, fds, self.link)
+            child.main(self.box, bounds, fds, self.link)
         for fd in fds:
             os.close(fd)
-        killed, budget = self.supervise(pid, job, start)
+        killed, stage, cpu_from = self.supervise(pid, job, start)
         _, status, usage = os.wait4(pid, 0)
-        wall = time.monotonic() - start
-        setup_error = self._setup_error()
-        reply = {
+        cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - start
+        # A process that was cancelled on its way is no fault.
+        setup_error = None if killed == wire.KILLED_CANCELLED else self._setup_error()
+        self._renew_scratch()
+        return {
             "exit": os.waitstatus_to_exitcode(status),
             "killed": killed,
-            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "cpu_s": cpu,
             "wall_s": wall,
             "peak_mb": usage.ru_maxrss / 1024,
-            "loading": budget.stage <= 0,
-            "last_cpu_s": max(0.0, usage.ru_utime + usage.ru_stime - budget.cpu_from),
-            # A process that was cancelled on its way is no fault.
-            "setup_error": None if killed == wire.KILLED_CANCELLED else setup_error,
+            "loading": stage <= 0,
+            "last_cpu_s": max(0.0, cpu - cpu_from),
+            "setup_error": setup_error,
         }
-        self._renew_scratch()
-        return reply
 
-    def supervise(self, pid: int, job: dict[str, Any], start: float) -> tuple[str | None, _Budget]:
-        """Wait for the process; kill it when its input's time is up, the judge cancels, or the judge is
-        gone.
+    def supervise(self, pid: int, job: dict[str, Any], start: float) -> tuple[str | None, int, float]:
+        """Wait for the process; kill it when its input's time is up, the judge cancels, or the judge is gone.
+
+        Returns why it was killed, which input it was at (0: loading) and the CPU time when it began that. Loading
+        begins with the process, not when it says so: a budget for what comes before would be one more than the judge
+        waits for. A process can lie about an input's start, but only once an input, for no more inputs than there are,
+        and never beyond now.
         """
-        budget = _Budget(job["cpu_s"], job["load_cpu_s"], job["wall_s"], job["inputs"], wall_from=start)
+        inputs, cpu_s, load_cpu_s, wall_s = job["inputs"], job["cpu_s"], job["load_cpu_s"], job["wall_s"]
         clock = (~pid << 3) | 2  # the process's CPU clock (clock_getcpuclockid)
         exited = os.pidfd_open(pid)
-        poll = select.poll()
-        poll.register(exited, select.POLLIN)
-        poll.register(self.sock, select.POLLIN)
-        longest = math.inf if self.box.own_user else _COUNT_TASKS_EVERY_S
-        wait = min(job["cpu_s"], job["load_cpu_s"], job["wall_s"])
-        killed: str | None = None
+        self.poll.register(exited, select.POLLIN)
+        stage, cpu_from, wall_from, killed = 0, 0.0, start, None
+        wait = min(cpu_s, load_cpu_s, wall_s)
         try:
             while True:
-                timeout = max(_SHORTEST_WAIT_MS, math.ceil(min(wait, longest) * 1000))
-                ready = {fd for fd, _ in poll.poll(timeout)}
+                longest = wait if self.box.own_user else min(wait, _COUNT_TASKS_EVERY_S)
+                ready = self.poll.poll(max(_SHORTEST_WAIT_MS, longest * 1000))
                 cpu, wall = time.clock_gettime(clock), time.monotonic()
-                budget.update(self.page, cpu, wall)
-                if exited in ready:
-                    return None, budget
-                if not self.box.own_user and _tasks(pid) > job["processes"]:
-                    killed = wire.KILLED_TASKS
-                if self.sock.fileno() in ready:
+                now, cpu_ns, wall_ns = wire.STAGE.unpack_from(self.page)
+                if stage < now <= inputs:
+                    stage = now
+                    cpu_from = min(max(cpu_ns / 1e9, cpu_from), cpu)
+                    wall_from = min(max(wall_ns / 1e9, wall_from), wall)
+                for fd, _ in ready:
+                    if fd == exited:
+                        return None, stage, cpu_from
                     self._end_if_judge_is_gone(pid)
                     killed = wire.KILLED_CANCELLED
-                cpu_left, wall_left = budget.left(cpu, wall)
-                if (wait := min(cpu_left, wall_left)) <= 0:
+                cpu_left = (cpu_s if stage > 0 else load_cpu_s) - (cpu - cpu_from)
+                wait = min(cpu_left, wall_s - (wall - wall_from))
+                if wait <= 0:
                     killed = wire.KILLED_CPU if cpu_left <= 0 else wire.KILLED_WALL
+                elif not self.box.own_user and _tasks(pid) > job["processes"]:
+                    killed = wire.KILLED_TASKS
                 if killed:
                     os.kill(pid, signal.SIGKILL)
-                    return killed, budget
+                    return killed, stage, cpu_from
         finally:
+            self.poll.unregister(exited)
             os.close(exited)
 
     def _end_if_judge_is_gone(self, pid: int) -> None:
