@@ -17,7 +17,7 @@ import signal
 import socket
 from typing import Any
 
-from atlas.sandbox.box import kernel, layout, rehearsal, wire, zygote
+from atlas.sandbox.box import kernel, layout, rehearsal, scratch, wire, zygote
 
 _PRELOAD = """
 abc array ast base64 bisect calendar cmath collections collections.abc contextlib copy copyreg csv
@@ -81,6 +81,7 @@ class _Nursery:
             os.kill(pid, signal.SIGKILL)
         while self.exits:
             self.reap(next(iter(self.exits)))
+        scratch.sweep()
 
     def handle(self, message: dict[str, Any], fds: list[int]) -> None:
         if message["do"] == "kill":

@@ -1,0 +1,99 @@
+"""Scratch folders where none can be mounted: made in memory, watched for their size, removed whatever was made of them.
+
+A program under Landlock can write to its own folder only; it may have left a tree there that is deeper than any path
+may be long, and folders that nobody may enter.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+
+BYTES = 64 << 20
+"""What the scratch folder of a program may hold, however it is made."""
+MOST_FILES = 1024
+"""And how many files and folders, where it is mounted."""
+
+_PREFIX = "atlas-box-"
+_DEEPEST = 16
+_ENTRY_BYTES = 4096
+"""What a file or a folder counts for beside its content: a program could make as many as it likes."""
+
+
+def make(zygote: int, owner: int | None) -> str:
+    """Make a folder for an execution of the zygote with that process id, for the user ``owner`` if given."""
+    folder = tempfile.mkdtemp(prefix=_prefix(zygote), dir=_place())
+    if owner is not None:
+        os.chown(folder, owner, owner)
+    return folder
+
+
+def _place() -> str:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
+
+
+def _prefix(zygote: int) -> str:
+    # /dev/shm may be shared with containers, whose process ids mean nothing here.
+    return f"{_PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-{zygote}-"
+
+
+def sweep() -> None:
+    """Remove folders whose zygotes are gone and which nobody else could remove, as all were killed at once."""
+    for entry in os.scandir(_place()):
+        if entry.name.startswith(_PREFIX):
+            owner = entry.name.split("-")[3]
+            if entry.name.startswith(_prefix(int(owner))) and not os.path.exists(f"/proc/{owner}"):
+                remove(entry.path)
+
+
+def remove(folder: str) -> None:
+    """Remove a folder and all below it. What belongs to another user stays."""
+    folders = [folder]
+    number = 0
+    with suppress(OSError):
+        while folders:
+            current = folders.pop()
+            os.chmod(current, 0o700)
+            for entry in list(os.scandir(current)):
+                if entry.is_dir(follow_symlinks=False):
+                    # Next to the first, every one has a short path, and no descriptor is held on the way down.
+                    number += 1
+                    folders.append(f"{folder}.{number}")
+                    os.chmod(entry.path, 0o700)
+                    os.rename(entry.path, folders[-1])
+                else:
+                    os.unlink(entry.path)
+            os.rmdir(current)
+
+
+def is_too_full(folder: str, most: int) -> bool:
+    """Say whether a folder that is in use holds more than ``most`` bytes, or something whose size can't be known."""
+    try:
+        return _size(folder, None, most, _DEEPEST) > most
+    except PermissionError:
+        return True
+
+
+def _size(name: str, parent: int | None, most: int, deepest: int) -> int:
+    """Return the bytes below the folder ``name`` of the folder ``parent``; counting ends above ``most``."""
+    if deepest == 0:
+        return most + 1
+    total = 0
+    # A program at work may put a link or a pipe in a folder's place: neither is opened.
+    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        for entry in os.listdir(folder):
+            try:
+                about = os.stat(entry, dir_fd=folder, follow_symlinks=False)
+                total += _ENTRY_BYTES + about.st_blocks * 512
+                if stat.S_ISDIR(about.st_mode):
+                    total += _size(entry, folder, most - total, deepest - 1)
+            except (FileNotFoundError, NotADirectoryError):  # moved under way
+                continue
+            if total > most:
+                break
+    finally:
+        os.close(folder)
+    return total
