@@ -93,6 +93,29 @@ async def test_an_exit_status_is_an_exception(sandbox, language):
     assert (seen.status, seen.error) == (Status.EXCEPTION, "exit status 3")
 
 
+async def test_peak_memory_is_that_of_the_largest_process(sandbox):
+    needs(sandbox, "c")
+    small, large = [
+        (await run(sandbox, "c", code))[0].peak_mb
+        for code in (
+            "int main() { return 0; }",
+            "#include <stdlib.h>\nint main() { volatile char *p = malloc(200 << 20); for (int i = 0; i < 200 << 20; i++) p[i] = 1; }",
+        )
+    ]
+    assert 0 < small < 50
+    assert 200 <= large < 260
+
+
+async def test_peak_memory_counts_children_and_what_is_held_at_once(sandbox):
+    needs(sandbox, "bash")
+    hold = "x=$(head -c 40000000 /dev/zero | tr '\\0' x)"
+    (one,) = await run(sandbox, "bash", f"({hold}; true)")
+    (three,) = await run(sandbox, "bash", f"for i in 1 2 3; do ({hold}; sleep 1) & done; wait")
+    assert one.status is three.status is Status.OK
+    assert one.peak_mb > 38
+    assert three.peak_mb > 3 * 38
+
+
 @pytest.mark.parametrize("language", HUNGRY)
 async def test_memory_is_bounded(sandbox, language):
     needs(sandbox, language)

@@ -18,8 +18,8 @@ MOST_FILES = 1024
 
 _PREFIX = "atlas-box-"
 _DEEPEST = 16
-_ENTRY_BYTES = 4096
-"""What a file or a folder counts for beside its content: a program could make as many as it likes."""
+_ENTRY_BYTES = 16 << 10
+"""What a file or a folder counts for beside its content: nothing else keeps a program from making any number."""
 
 
 def make(zygote: int, owner: int | None) -> str:
