@@ -2,6 +2,7 @@
 # ruff: noqa: E501  (programs in tables)
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
@@ -175,12 +176,14 @@ async def test_a_module_runs(sandbox):
 
 
 async def test_what_is_not_a_program_of_standard_input_is_refused(sandbox):
-    for program, given in (
-        (Program("", entry="f", language="bash"), Call(())),
-        (Program("", language="bash"), Call(())),
-        (Program("", language="cobol"), Stdin("")),
+    only_python = "functions can be called in Python programs only: a bash program takes no entry"
+    for program, given, told in (
+        (Program("", entry="f", language="bash"), Call(()), only_python),
+        (Program("", entry="f", language="bash"), Stdin(""), only_python),
+        (Program("", language="bash"), Call(()), "programs in other languages take Stdin inputs"),
+        (Program("", language="cobol"), Stdin(""), "no language 'cobol'; there are python, javascript,"),
     ):
-        with pytest.raises(ValueError, match=r"language|Python"):
+        with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
             await sandbox.run(program, [given])
     with pytest.raises(ValueError, match="Python"):
         await sandbox.run_check(Program("", entry="f", language="bash"), "")

@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -189,18 +190,37 @@ async def test_a_cache_knows_nothing_of_files(sandbox):
     cache.close()
 
 
+async def started(sandbox, zygotes):
+    """Wait until a zygote has a process at work."""
+    for _ in range(1000):
+        if len(below(sandbox)) > len(zygotes):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("no program was started")
+
+
 async def test_a_folder_does_not_outlive_its_sandbox(sandbox):
     own = await Sandbox.start(1, tier=sandbox.tier)
     zygotes = below(own)
     program = Program("import time\nopen('x', 'w').write('1')\ntime.sleep(1000)")
     job = asyncio.create_task(own.run(program, [Stdin("")], Limits(wall_s=600), keep_files=True))
-    for _ in range(1000):
-        if len(below(own)) > len(zygotes):
-            break
-        await asyncio.sleep(0.01)
+    await started(own, zygotes)
     assert bool(folders(zygotes)) is (sandbox.tier == "landlock")
     await own.aclose()
     assert "closed" in str((await asyncio.gather(job, return_exceptions=True))[0])
+    assert folders(zygotes) == []
+
+
+async def test_a_killed_worker_loses_no_files_and_leaves_none(sandbox):
+    async with await Sandbox.start(1, tier=sandbox.tier) as own:
+        zygotes = below(own)
+        program = Program("import time\nopen('x', 'w').write(open('a').read())\ntime.sleep(0.3)")
+        job = asyncio.create_task(own.run(program, [Stdin("")], LIMITS, files={"a": b"1"}, keep_files=True))
+        await started(own, zygotes)
+        for pid in zygotes:
+            os.kill(pid, signal.SIGKILL)
+        (seen,) = await job
+        assert (seen.status, seen.files) == (Status.OK, {"x": b"1"})
     assert folders(zygotes) == []
 
 

@@ -13,7 +13,8 @@ from atlas.problem import Value
 class Program:
     """Source. With ``entry`` set its function of that name is called; without, it is run as a script.
 
-    ``language`` is ``"python"`` or one of ``languages.LANGUAGES``, whose programs have no ``entry``.
+    ``language`` is ``"python"`` or one of ``languages.LANGUAGES``, whose programs have no ``entry``: to ask for calls
+    of their functions is a ValueError.
     """
 
     code: str

@@ -16,7 +16,8 @@ BYTES = 64 << 20
 MOST_FILES = 1024
 """And how many files and folders, where it is mounted."""
 
-_PREFIX = "atlas-box-"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a folder is opened: a program at work may put a link or a pipe in its place."""
 _DEEPEST = 16
 _ENTRY_BYTES = 16 << 10
 """What a file or a folder counts for beside its content: nothing else keeps a program from making any number."""
@@ -24,7 +25,7 @@ _ENTRY_BYTES = 16 << 10
 
 def make(zygote: int, owner: int | None) -> str:
     """Make a folder for an execution of the zygote with that process id, for the user ``owner`` if given."""
-    folder = tempfile.mkdtemp(prefix=_prefix(zygote), dir=_place())
+    folder = tempfile.mkdtemp(prefix=f"{_prefix()}{zygote}-", dir=_place())
     if owner is not None:
         os.chown(folder, owner, owner)
     return folder
@@ -34,38 +35,57 @@ def _place() -> str:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
 
 
-def _prefix(zygote: int) -> str:
+def _prefix() -> str:
     # /dev/shm may be shared with containers, whose process ids mean nothing here.
-    return f"{_PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-{zygote}-"
+    return f"atlas-box-{os.stat('/proc/self/ns/pid').st_ino}-"
 
 
 def sweep() -> None:
     """Remove folders whose zygotes are gone and which nobody else could remove, as all were killed at once."""
+    prefix = _prefix()
     for entry in os.scandir(_place()):
-        if entry.name.startswith(_PREFIX):
-            owner = entry.name.split("-")[3]
-            if entry.name.startswith(_prefix(int(owner))) and not os.path.exists(f"/proc/{owner}"):
-                remove(entry.path)
+        zygote = entry.name.removeprefix(prefix).partition("-")[0]
+        if entry.name.startswith(prefix) and not os.path.exists(f"/proc/{zygote}"):
+            remove(entry.path)
 
 
 def remove(folder: str) -> None:
     """Remove a folder and all below it. What belongs to another user stays."""
-    folders = [folder]
+    place, first = os.path.split(folder)
+    parent = os.open(place, _FOLDER)
+    left = [first]
     number = 0
-    with suppress(OSError):
-        while folders:
-            current = folders.pop()
-            os.chmod(current, 0o700)
-            for entry in list(os.scandir(current)):
-                if entry.is_dir(follow_symlinks=False):
-                    # Next to the first, every one has a short path, and no descriptor is held on the way down.
-                    number += 1
-                    folders.append(f"{folder}.{number}")
-                    os.chmod(entry.path, 0o700)
-                    os.rename(entry.path, folders[-1])
-                else:
-                    os.unlink(entry.path)
-            os.rmdir(current)
+    try:
+        with suppress(OSError):
+            while left:
+                name = left.pop()
+                current = _opened(name, parent)
+                try:
+                    for entry in os.listdir(current):
+                        if not stat.S_ISDIR(os.stat(entry, dir_fd=current, follow_symlinks=False).st_mode):
+                            os.unlink(entry, dir_fd=current)
+                            continue
+                        # Beside the first, each can be reached by name, and no descriptor is held on the way down.
+                        number += 1
+                        left.append(f"{first}.{number}")
+                        os.close(_opened(entry, current))
+                        os.rename(entry, left[-1], src_dir_fd=current, dst_dir_fd=parent)
+                finally:
+                    os.close(current)
+                os.rmdir(name, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def _opened(name: str, parent: int) -> int:
+    """Open a folder, whatever its mode, and let it be changed."""
+    try:
+        fd = os.open(name, _FOLDER, dir_fd=parent)
+    except PermissionError:
+        os.chmod(name, 0o700, dir_fd=parent)
+        fd = os.open(name, _FOLDER, dir_fd=parent)
+    os.fchmod(fd, 0o700)
+    return fd
 
 
 def is_too_full(folder: str, most: int) -> bool:
@@ -81,8 +101,7 @@ def _size(name: str, parent: int | None, most: int, deepest: int) -> int:
     if deepest == 0:
         return most + 1
     total = 0
-    # A program at work may put a link or a pipe in a folder's place: neither is opened.
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    folder = os.open(name, _FOLDER, dir_fd=parent)
     try:
         for entry in os.listdir(folder):
             try:

@@ -1,1 +1,1 @@
-"""What is tried, by topic: tables of what must be ``REFUSED`` and of programs that it ``RUNS``. See ``test_attempts``."""
+"""What is tried, by topic: tables of what must be ``REFUSED`` and of programs that it ``RUNS``."""
