@@ -127,6 +127,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("words", commands(PAGES["sandbox"]), ids=" ".join)
 def test_running_a_program(atlas: Atlas, words: list[str]):
     (atlas.cwd / "program.py").write_text(ADDING)
+    (atlas.cwd / "data.csv").write_text("1,2\n")
     Reader(atlas, {".venv": sys.prefix}).run(words)
 
 

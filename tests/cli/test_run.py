@@ -19,6 +19,7 @@ if __name__ == "__main__":
 def program(atlas: Atlas) -> str:
     (atlas.cwd / "add.py").write_text(ADD)
     (atlas.cwd / "case.txt").write_text("20 22\n")
+    (atlas.cwd / ".hidden").write_text("")
     return "add.py"
 
 
@@ -68,6 +69,47 @@ def test_packages_of_an_environment(atlas: Atlas):
     assert (ended.status, ended.out) == (0, "6\n"), ended.err
 
 
+def test_files_go_in_and_come_out(atlas: Atlas):
+    (atlas.cwd / "data").mkdir()
+    (atlas.cwd / "data" / "rows.csv").write_bytes(b"1\xff")
+    (atlas.cwd / "use.py").write_text(
+        "import os\ntext = open('rows.csv', 'rb').read() + input().encode()\nos.mkdir('out')\n"
+        "open('out/sum', 'wb').write(text)\nos.symlink('/etc/passwd', 'link')\nprint('done')"
+    )
+    asked = ["run", "use.py", "--file", "data/rows.csv", "--scratch"]
+    ended = atlas.run(*asked, "one", "--input", "2")
+    assert (ended.status, ended.out) == (0, "done\n"), ended.err
+    assert "1 file kept and 1 left out" in ended.err
+    assert (atlas.cwd / "one" / "out" / "sum").read_bytes() == b"1\xff2"
+    assert [p.name for p in (atlas.cwd / "one").iterdir()] == ["out"]
+    ended = atlas.run(*asked, "two/deep", "--input", "2", "--input", "3", "--json")
+    told = json.loads(ended.out)["executions"]
+    assert [(e["files"], e["left_out"]) for e in told] == [(["out/sum"], 1)] * 2
+    assert [(atlas.cwd / "two/deep" / n / "out/sum").read_bytes() for n in "12"] == [b"1\xff2", b"1\xff3"]
+
+
+def test_a_folder_with_something_in_it_is_not_written_to(atlas: Atlas, program: str):
+    (atlas.cwd / "full").mkdir()
+    (atlas.cwd / "full" / "mine").write_text("mine")
+    (atlas.cwd / "empty").mkdir()
+    (atlas.cwd / "link").symlink_to("empty")
+    for folder in ("full", "link", program):
+        ended = atlas.run("run", program, "--input", "1 2", "--scratch", folder)
+        assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert folder in ended.err
+    assert [p.name for p in (atlas.cwd / "full").iterdir()] == ["mine"]
+    assert atlas.run("run", program, "--input", "1 2", "--scratch", "empty").status == 0
+
+
+def test_a_large_file_needs_room(atlas: Atlas):
+    (atlas.cwd / "large.py").write_text("open('x', 'w').write('x' * (3 << 20))")
+    ended = atlas.run("run", "large.py", "--input", "", "--scratch", "cut")
+    assert ended.status == 1
+    assert "output limit" in ended.err
+    assert atlas.run("run", "large.py", "--input", "", "--scratch", "whole", "--output", "4").status == 0
+    assert (atlas.cwd / "whole" / "x").stat().st_size == 3 << 20
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -81,6 +123,10 @@ def test_packages_of_an_environment(atlas: Atlas):
         (["add.py", "--input", "@nowhere"], "nowhere cannot be read"),
         (["add.py", "--input", "1", "--tier", "cardboard"], "no sandbox tier"),
         (["-"], "must be given"),
+        (["add.py", "--input", "1", "--file", "nowhere"], "nowhere cannot be read"),
+        (["add.py", "--input", "1", "--file", "."], "cannot be read"),
+        (["add.py", "--input", "1", "--file", "add.py", "--file", "./add.py"], "Two files are called add.py"),
+        (["add.py", "--input", "1", "--file", ".hidden"], "no name for a file"),
     ],
 )
 def test_bad_input_is_one_sentence(atlas: Atlas, program: str, arguments: list[str], told: str):

@@ -145,7 +145,7 @@ _LINE = (_ALTERED | _JSON).map(lambda record: json.dumps(record).encode()) | st.
 _OUTCOME = st.builds(
     Outcome,
     exit=st.sampled_from((0, 1, 255, *(-n for n in range(1, 65)))),
-    killed=st.sampled_from((None, None, None, "cpu", "wall", "tasks", "cancelled")),
+    killed=st.sampled_from((None, None, None, "cpu", "wall", "tasks", "scratch", "cancelled")),
     cpu_s=st.floats(0, 10),
     wall_s=st.floats(0, 10),
     loading=st.booleans(),

@@ -2,6 +2,7 @@
 # ruff: noqa: E501  (programs in tables)
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
@@ -93,6 +94,29 @@ async def test_an_exit_status_is_an_exception(sandbox, language):
     assert (seen.status, seen.error) == (Status.EXCEPTION, "exit status 3")
 
 
+async def test_peak_memory_is_that_of_the_largest_process(sandbox):
+    needs(sandbox, "c")
+    small, large = [
+        (await run(sandbox, "c", code))[0].peak_mb
+        for code in (
+            "int main() { return 0; }",
+            "#include <stdlib.h>\nint main() { volatile char *p = malloc(200 << 20); for (int i = 0; i < 200 << 20; i++) p[i] = 1; }",
+        )
+    ]
+    assert 0 < small < 50
+    assert 200 <= large < 260
+
+
+async def test_peak_memory_counts_children_and_what_is_held_at_once(sandbox):
+    needs(sandbox, "bash")
+    hold = "x=$(head -c 20000000 /dev/zero | tr '\\0' x)"
+    together = f"{hold}; : > $i; until [ -e 1 ] && [ -e 2 ] && [ -e 3 ]; do sleep 0.01; done; sleep 0.3"
+    (one,) = await run(sandbox, "bash", f"({hold}; true)")
+    (three,) = await run(sandbox, "bash", f"for i in 1 2 3; do ({together}) & done; wait")
+    assert one.status is three.status is Status.OK
+    assert 20 < one.peak_mb < 60 < three.peak_mb
+
+
 @pytest.mark.parametrize("language", HUNGRY)
 async def test_memory_is_bounded(sandbox, language):
     needs(sandbox, language)
@@ -152,12 +176,14 @@ async def test_a_module_runs(sandbox):
 
 
 async def test_what_is_not_a_program_of_standard_input_is_refused(sandbox):
-    for program, given in (
-        (Program("", entry="f", language="bash"), Call(())),
-        (Program("", language="bash"), Call(())),
-        (Program("", language="cobol"), Stdin("")),
+    only_python = "functions can be called in Python programs only: a bash program takes no entry"
+    for program, given, told in (
+        (Program("", entry="f", language="bash"), Call(()), only_python),
+        (Program("", entry="f", language="bash"), Stdin(""), only_python),
+        (Program("", language="bash"), Call(()), "programs in other languages take Stdin inputs"),
+        (Program("", language="cobol"), Stdin(""), "no language 'cobol'; there are python, javascript,"),
     ):
-        with pytest.raises(ValueError, match=r"language|Python"):
+        with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
             await sandbox.run(program, [given])
     with pytest.raises(ValueError, match="Python"):
         await sandbox.run_check(Program("", entry="f", language="bash"), "")

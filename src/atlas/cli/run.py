@@ -6,7 +6,7 @@ import ast
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ Examples:
   atlas run solution.py --call "add(3, 4)" --call "add(0, -1)"
   atlas run solution.py --input @case1.txt --input @case2.txt --json
   atlas run solution.cpp --input "3 4"
+  atlas run plot.py --file data.csv --scratch out --input ""
   atlas run solution.py --packages .venv --preload numpy < input.txt
 """
 
@@ -57,6 +58,9 @@ class _Ask:
     limits: Limits
     profile: Profile
     tier: str | None
+    files: Mapping[str, bytes]
+    scratch: Path | None
+    """Where the files go that the program leaves."""
 
 
 @click.command(epilog=_EXAMPLE)
@@ -73,6 +77,18 @@ class _Ask:
     "--packages", type=click.Path(path_type=Path), metavar="ENV", help="A virtual environment to import from."
 )
 @click.option("--preload", multiple=True, metavar="MODULE", help="A module of it to have warm.")
+@click.option("--file", "given", multiple=True, metavar="FILE", help="A file to find in its folder, under its name.")
+@click.option(
+    "--scratch", type=click.Path(path_type=Path), metavar="FOLDER", help="A new folder for the files that it leaves."
+)
+@click.option(
+    "--output",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="MIB",
+    help="Most in one file or output.",
+)
 @click.option("--tier", help="How the box is made; by default the best that works here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def run(
@@ -85,6 +101,9 @@ def run(
     memory: int,
     packages: Path | None,
     preload: tuple[str, ...],
+    given: tuple[str, ...],
+    scratch: Path | None,
+    output: int,
     tier: str | None,
     as_json: bool,
 ) -> int:
@@ -92,6 +111,9 @@ def run(
 
     A program reads standard input (the command's own without --input) unless --call names a function of it. What
     it prints, or returns, goes to standard output. Exit status 1 means that an execution did not end well.
+
+    The folder that it begins in holds the files of --file, and goes with it; what it leaves there, --scratch keeps. Of
+    several executions each has a folder of its own: FOLDER/1, FOLDER/2 and so on.
     """
     from atlas.sandbox import Limits, Program, Status  # noqa: PLC0415  (--help must be quick)
     from atlas.sandbox.profile import STANDARD, Profile  # noqa: PLC0415
@@ -104,12 +126,16 @@ def run(
         raise UsageError("The program comes from standard input, so its own must be given: add --input or --call.")
     language = language or _ENDINGS.get(Path(file).suffix.lower(), "python")
     _refuse_unless_it_runs(language, functions=bool(calls), packages=packages is not None)
-    code = _read(file)
+    if scratch is not None:
+        _refuse_unless_new(scratch)
+    code, files = _read(file), _given(given)
     entry, inputs, shown = _called(calls) if calls else (None, *_typed(texts))
-    limits = Limits(cpu_s=cpu, wall_s=wall, memory_mb=memory)
+    limits = Limits(cpu_s=cpu, wall_s=wall, memory_mb=memory, output_bytes=output << 20)
     profile = STANDARD if packages is None else Profile.of_environment(packages, preload=preload)
-    ask = _Ask(Program(code, entry, language), inputs, shown, limits, profile, tier)
+    ask = _Ask(Program(code, entry, language), inputs, shown, limits, profile, tier, files, scratch)
     used, observed = asyncio.run(_run(ask))
+    if scratch is not None:
+        _save(observed, scratch)
     if as_json:
         rows = [_row(ask, input, o) for input, o in zip(ask.shown, observed, strict=True)]
         click.echo(json.dumps({"tier": used, "executions": rows}, indent=1))
@@ -143,12 +169,56 @@ def _read(file: str) -> str:
         UsageError: it can't be read, or is no text.
     """
     try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        content = sys.stdin.buffer.read() if file == "-" else _bytes(file)
         return content.decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise UsageError(f"{file} is no UTF-8 text.") from None
+
+
+def _bytes(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _given(files: Sequence[str]) -> dict[str, bytes]:
+    """The contents of files, by their names without folders.
+
+    Raises:
+        UsageError: one can't be read, or two have the same name.
+    """
+    names = [Path(file).name for file in files]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"Two files are called {min(twice)}: the program finds them by name, so rename one.")
+    return {name: _bytes(file) for name, file in zip(names, files, strict=True)}
+
+
+def _refuse_unless_new(folder: Path) -> None:
+    """Raise UsageError for a folder that there is already with something in it."""
+    try:
+        there = folder.is_symlink() or (folder.exists() and any(folder.iterdir()))
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be used for files: {error.strerror}.") from None
+    if there:
+        raise UsageError(f"{folder} is there already: name a new folder for what the program leaves.")
+
+
+def _save(observed: Sequence[Observation], folder: Path) -> None:
+    """Write the files that each execution left; nothing is overwritten.
+
+    Raises:
+        UsageError: they can't be written.
+    """
+    from atlas.sandbox.scratch import save  # noqa: PLC0415
+
+    try:
+        for place, seen in enumerate(observed, 1):
+            own = folder if len(observed) == 1 else folder / str(place)
+            own.mkdir(parents=True, exist_ok=True)
+            save(seen.files, own)
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None
 
 
 def _typed(texts: Sequence[str]) -> tuple[tuple[Input, ...], tuple[str, ...]]:
@@ -192,7 +262,12 @@ async def _run(ask: _Ask) -> tuple[str, tuple[Observation, ...]]:
     from atlas.sandbox import Sandbox  # noqa: PLC0415
 
     async with await Sandbox.start(tier=ask.tier, profile=ask.profile) as sandbox:
-        return sandbox.tier, await sandbox.run(ask.program, ask.inputs, ask.limits, fresh=True)
+        try:
+            return sandbox.tier, await sandbox.run(
+                ask.program, ask.inputs, ask.limits, fresh=True, files=ask.files, keep_files=ask.scratch is not None
+            )
+        except ValueError as error:  # files that it can't be given
+            raise UsageError(f"{error}.") from None
 
 
 def _row(ask: _Ask, shown: str, seen: Observation) -> dict[str, Any]:
@@ -209,6 +284,8 @@ def _row(ask: _Ask, shown: str, seen: Observation) -> dict[str, Any]:
         "cpu_s": round(seen.cpu_s, 4),
         "wall_s": round(seen.wall_s, 4),
         "peak_mb": round(seen.peak_mb, 1),
+        "files": sorted(seen.files),
+        "left_out": seen.left_out,
     }
 
 
@@ -225,5 +302,15 @@ def _print(ask: _Ask, place: int, seen: Observation) -> None:
     about = f": {seen.error}{where}" if seen.error else ""
     name = f"{ask.shown[place]}: " if len(ask.shown) > 1 or not ok else ""
     cost = f"{seen.cpu_s:.3f} s CPU, {seen.wall_s:.3f} s, {seen.peak_mb:.0f} MB"
-    text = f"{name}{seen.status.replace('_', ' ')}{about} ({cost})"
+    text = f"{name}{seen.status.replace('_', ' ')}{about} ({cost}){_kept(ask, seen)}"
     click.secho(text, err=True, dim=ok, fg=None if ok else "red")
+
+
+def _kept(ask: _Ask, seen: Observation) -> str:
+    """How many files are kept, and what is not."""
+    if ask.scratch is None:
+        return ""
+    kept = f", {len(seen.files)} file{'' if len(seen.files) == 1 else 's'} kept"
+    if not seen.left_out:
+        return kept
+    return f"{kept} and {seen.left_out} left out (links, hidden, odd names, too deep, too many or too large)"

@@ -29,6 +29,9 @@ _AT_ONCE = 500
 
 _KEPT = frozenset(Status) - {Status.WALL_LIMIT, Status.INFRASTRUCTURE}
 
+_OF_FILES = {"files", "left_out"}
+"""Executions with files are not kept."""
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS results (
     key     BLOB PRIMARY KEY,
@@ -143,7 +146,7 @@ def _parts(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 def _payload(observation: Observation) -> str:
-    data = {name: getattr(observation, name) for name in Observation.__slots__}
+    data = {name: getattr(observation, name) for name in Observation.__slots__ if name not in _OF_FILES}
     return json.dumps({**data, "status": str(observation.status), "value": codec.encode(observation.value)})
 
 

@@ -105,9 +105,9 @@ class Compiler:
             kit = await self._kit(worker, toolchain, code)
             job = _job(toolchain, language.compile, file, source, language.output, language.compile_limits)
             done = await worker.run(job, kit)
-        if done.made is not None:
-            self._cache.put(key, done.made)
-            return Compiled(done.made)
+        if (made := _made(done)) is not None:
+            self._cache.put(key, made)
+            return Compiled(made)
         rejected = Compiled(rejection=_rejection(done))
         self._rejected[key] = rejected
         while len(self._rejected) > _REJECTIONS:
@@ -139,7 +139,7 @@ class Compiler:
         header = toolchain.language.header
         if header is None or not self._headers or header.name not in code:
             return None
-        source = bundle.made([("header.hpp", header.source.encode()), (f"{header.folder}/.keep", b"")])
+        source = bundle.made([("header.hpp", header.source.encode()), (f"{header.folder}/keep", b"")])
         key = await self._key(toolchain, "header", header.command, source)
         if (kept := self._cache.get(key)) is not None:
             return key, kept
@@ -149,7 +149,7 @@ class Compiler:
         async with self._making:
             limits = Limits(cpu_s=60.0, wall_s=600.0, memory_mb=2048, output_bytes=_HEADER_BYTES, processes=32)
             job = _job(toolchain, header.command, "header.hpp", source, header.folder.split("/")[0], limits)
-            made = (await worker.run(job)).made
+            made = _made(await worker.run(job))
         if made is None:
             self._given_up.add(key)
             return None
@@ -168,10 +168,16 @@ def _job(
         limits=limits,
         runtime=language.compiler,
         collect=output,
+        collect_bytes=limits.output_bytes,
         collect_anyway=language.tolerant,
         scratch=COMPILE_SCRATCH_BYTES,
         first_errors=True,
     )
+
+
+def _made(done: Execution) -> bytes | None:
+    """What was compiled; None if the compiler was stopped, or if not all that it made can be handed over."""
+    return done.made if done.outcome.killed is None and not done.outcome.left_out else None
 
 
 def _rejection(done: Execution) -> Observation:

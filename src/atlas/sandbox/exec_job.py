@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from atlas.sandbox.box import wire
-from atlas.sandbox.job import signal_name
+from atlas.sandbox.box import scratch
+from atlas.sandbox.job import KILLED, signal_name
 from atlas.sandbox.languages import NATIVE, Runtime
+from atlas.sandbox.memory_files import MemoryFiles
+from atlas.sandbox.scratch import changed
 from atlas.sandbox.types import Limits, Observation, Status
 
-SCRATCH_BYTES = 64 << 20
 COMPILE_SCRATCH_BYTES = 512 << 20
 _STDERR_KEPT = 16 << 10
 _ERROR_CHARS = 500
@@ -35,9 +35,13 @@ class ExecJob:
     runtime: Runtime = NATIVE
     stdin: bytes = b""
     collect: str | None = None
+    collect_bytes: int = 0
+    """The most that is collected."""
     collect_anyway: bool = False
-    """Collect whatever the exit status."""
-    scratch: int = SCRATCH_BYTES
+    """Collect however it ends."""
+    before: Mapping[str, bytes] | None = None
+    """If given, files that the scratch folder holds at the end, and did not like that before, are observed."""
+    scratch: int = scratch.BYTES
     probe: Mapping[str, str] | None = None
     first_errors: bool = False
     """Keep the beginning of standard error, as one reads a compiler's, rather than the end."""
@@ -50,6 +54,7 @@ class ExecJob:
     def message(self) -> dict[str, Any]:
         """Return what the zygote is told."""
         memory = self.limits.memory_mb << 20
+        whole = self.before is not None
         return {
             "argv": list(self.argv),
             "environment": dict(self.environment),
@@ -61,22 +66,19 @@ class ExecJob:
             "processes": self.limits.processes + self.runtime.tasks,
             "proc": self.runtime.shows_processes,
             "scratch": self.scratch,
-            "collect": self.collect,
-            "collect_anyway": self.collect_anyway,
+            "collect": "." if whole else self.collect,
+            "collect_bytes": self.scratch if whole else self.collect_bytes,
+            "collect_anyway": whole or self.collect_anyway,
             "probe": self.probe,
         }
 
 
-class ExecFiles:
-    """The in-memory files of one execution, open until ``close``."""
+class ExecFiles(MemoryFiles):
+    """The files of one execution, in the order of ``exec_init.STDIN`` to ``FIRST_BUNDLE``."""
 
     def __init__(self, job: ExecJob) -> None:
         self.job = job
-        with ExitStack() as stack:
-            self.descriptors = [
-                _memory_file(stack, data) for data in (job.stdin, b"", b"", b"", *job.bundles)
-            ]  # in the order of ``exec_init.STDIN`` to ``FIRST_BUNDLE``
-            self._stack = stack.pop_all()
+        super().__init__((job.stdin, b"", b"", b"", *job.bundles))
 
     def stdout(self) -> tuple[bytes, int]:
         """Return what was written to standard output, cut to its limit, and how much it was."""
@@ -92,34 +94,24 @@ class ExecFiles:
 
     def made(self) -> bytes:
         """Return the bundle that was collected."""
-        fd = self.descriptors[3]
-        return os.pread(fd, os.fstat(fd).st_size, 0)
-
-    def close(self) -> None:
-        """Close all; the memory goes with them."""
-        self._stack.close()
-
-
-def _memory_file(stack: ExitStack, data: bytes) -> int:
-    fd = os.memfd_create("exec", os.MFD_CLOEXEC)
-    stack.callback(os.close, fd)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+        return self.contents(self.descriptors[3])
 
 
 @dataclass(frozen=True, slots=True)
 class ExecOutcome:
-    """What the box saw of an execution: it is believed. ``exit`` is negative for a signal."""
+    """What the box saw of an execution: it is believed. ``exit`` is negative for a signal.
+
+    ``collected`` counts the files that are handed over, ``left_out`` what else there was.
+    """
 
     exit: int
     killed: str | None
     cpu_s: float
     wall_s: float
+    peak_mb: float
     exec_error: str
-    collected: bool
+    collected: int
+    left_out: int
     setup_error: str | None
 
 
@@ -139,6 +131,8 @@ def observe(files: ExecFiles, outcome: ExecOutcome) -> Execution:
     status, error = _end(files.job, outcome, err)
     if max(out_size, err_size) > files.job.limits.output_bytes and status not in {Status.CPU_LIMIT, Status.WALL_LIMIT}:
         status, error = Status.OUTPUT_LIMIT, ""
+    made = files.made() if outcome.collected else None
+    before = files.job.before
     seen = Observation(
         status=status,
         stdout=out.decode("utf-8", "replace"),
@@ -146,25 +140,18 @@ def observe(files: ExecFiles, outcome: ExecOutcome) -> Execution:
         error=error[:_ERROR_CHARS],
         cpu_s=outcome.cpu_s,
         wall_s=outcome.wall_s,
+        peak_mb=outcome.peak_mb,
+        files={} if before is None else changed(made or b"", before),
+        left_out=0 if before is None else outcome.left_out,
     )
-    return Execution(seen, outcome, files.made() if outcome.collected else None)
-
-
-_KILLED = {
-    wire.KILLED_CPU: (Status.CPU_LIMIT, ""),
-    wire.KILLED_WALL: (Status.WALL_LIMIT, ""),
-    wire.KILLED_MEMORY: (Status.MEMORY_LIMIT, "more memory than allowed"),
-    wire.KILLED_TASKS: (Status.CRASHED, "too many processes"),
-    wire.KILLED_SCRATCH: (Status.CRASHED, "too much in files"),
-    wire.KILLED_CANCELLED: (Status.CRASHED, "cancelled"),
-}
+    return Execution(seen, outcome, made)
 
 
 def _end(job: ExecJob, outcome: ExecOutcome, stderr: bytes) -> tuple[Status, str]:
     if outcome.killed is not None:
-        return _KILLED[outcome.killed]
+        return KILLED[outcome.killed]
     if outcome.exit == -signal.SIGXCPU or outcome.cpu_s >= job.limits.cpu_s:
-        return _KILLED[wire.KILLED_CPU]
+        return Status.CPU_LIMIT, ""
     if outcome.exit == -signal.SIGXFSZ:
         return Status.OUTPUT_LIMIT, ""
     if outcome.exec_error:

@@ -14,6 +14,7 @@ from atlas.sandbox.compiler import Compiled, Compiler, command, environment
 from atlas.sandbox.exec_job import ExecJob
 from atlas.sandbox.exec_worker import ExecPool
 from atlas.sandbox.languages import LANGUAGES
+from atlas.sandbox.scratch import Scratch
 from atlas.sandbox.toolchains import Toolchain, find
 from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.sandbox.workers import Nursery
@@ -35,23 +36,28 @@ class Executables:
         self._tasks: set[asyncio.Task[_Result]] = set()
         self._closed = False
 
-    async def run(self, program: Program, inputs: Sequence[Input], limits: Limits) -> _Result:
+    async def run(
+        self, program: Program, inputs: Sequence[Input], limits: Limits, scratch: Scratch | None = None
+    ) -> _Result:
         """Run ``program`` on each of ``inputs``; see ``Sandbox.run``.
 
         Raises:
             SandboxError: the sandbox is closed.
-            ValueError: an unknown language, an ``entry``, or an input other than ``Stdin``.
+            ValueError: an unknown language, an ``entry``, an input other than ``Stdin``, or a file named as the
+            program's own.
         """
         if program.language not in LANGUAGES:
             raise ValueError(f"no language {program.language!r}; there are python, {', '.join(LANGUAGES)}")
         if program.entry is not None:
-            raise ValueError("functions can be called in Python programs only")
+            raise ValueError(
+                f"functions can be called in Python programs only: a {program.language} program takes no entry"
+            )
         texts = [i.text.encode("utf-8", "surrogatepass") for i in inputs if isinstance(i, Stdin)]
         if len(texts) != len(inputs):
             raise ValueError("programs in other languages take Stdin inputs")
         if self._closed:
             raise SandboxError(_CLOSED)
-        task = asyncio.create_task(self._run(program, texts, limits))
+        task = asyncio.create_task(self._run(program, texts, limits, scratch))
         self._tasks.add(task)
         try:
             return await task
@@ -72,7 +78,7 @@ class Executables:
         await self._compiler.aclose()
         self._pool.close()
 
-    async def _run(self, program: Program, texts: list[bytes], limits: Limits) -> _Result:
+    async def _run(self, program: Program, texts: list[bytes], limits: Limits, scratch: Scratch | None) -> _Result:
         try:
             toolchain = self._toolchain(program.language)
             compiled = await self._compiler.compile(toolchain, program.code)
@@ -80,7 +86,19 @@ class Executables:
             return (_infrastructure(error),) * len(texts)
         if compiled.rejection is not None:
             return (compiled.rejection,) * len(texts)
-        return tuple(await asyncio.gather(*(self._one(toolchain, program, compiled, text, limits) for text in texts)))
+        language = toolchain.language
+        job = ExecJob(
+            argv=command(toolchain, language.run, language.source(program.code), limits),
+            environment=environment(toolchain),
+            bundles=(compiled.bundle,),
+            limits=limits,
+            runtime=language.runtime,
+        )
+        if scratch is not None:
+            before = scratch.beside(compiled.bundle)
+            job = replace(job, bundles=(*job.bundles, scratch.bundle()), before=before if scratch.keep else None)
+        runs = (self._one(toolchain, program.code, compiled, replace(job, stdin=text)) for text in texts)
+        return tuple(await asyncio.gather(*runs))
 
     def _toolchain(self, language: str) -> Toolchain:
         if language not in self._toolchains:
@@ -90,23 +108,12 @@ class Executables:
             raise SandboxError(found)
         return found
 
-    async def _one(
-        self, toolchain: Toolchain, program: Program, compiled: Compiled, text: bytes, limits: Limits
-    ) -> Observation:
-        language = toolchain.language
-        job = ExecJob(
-            argv=command(toolchain, language.run, language.source(program.code), limits),
-            environment=environment(toolchain),
-            bundles=(compiled.bundle,),
-            limits=limits,
-            runtime=language.runtime,
-            stdin=text,
-        )
+    async def _one(self, toolchain: Toolchain, code: str, compiled: Compiled, job: ExecJob) -> Observation:
         try:
             async with self._pool.worker(toolchain.shown) as worker:
                 seen = (await worker.run(job)).seen
-            if seen.status is Status.EXCEPTION and language.check:
-                return await self._loaded(toolchain, program.code, compiled) or seen
+            if seen.status is Status.EXCEPTION and toolchain.language.check:
+                return await self._loaded(toolchain, code, compiled) or seen
         except SandboxError as error:
             return _infrastructure(error)
         return seen

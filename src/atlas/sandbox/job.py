@@ -7,17 +7,29 @@ import marshal
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from atlas.compare import codec
 from atlas.problem import Call, Input, Stdin
 from atlas.sandbox.box import wire
+from atlas.sandbox.memory_files import MemoryFiles
+from atlas.sandbox.scratch import Scratch, changed
 from atlas.sandbox.types import Limits, Observation, Program, Status
 
 _RECORD_BYTES = 4096
 """What a record may take beside its value, and a program's output beside what is allowed."""
 _ERROR_CHARS = 500
+
+KILLED = {
+    wire.KILLED_CPU: (Status.CPU_LIMIT, ""),
+    wire.KILLED_WALL: (Status.WALL_LIMIT, ""),
+    wire.KILLED_MEMORY: (Status.MEMORY_LIMIT, "more memory than allowed"),
+    wire.KILLED_TASKS: (Status.CRASHED, "too many processes or threads"),
+    wire.KILLED_SCRATCH: (Status.CRASHED, "too much in files"),
+    wire.KILLED_CANCELLED: (Status.CRASHED, "cancelled"),
+}
+"""What is observed of an execution that the box ended."""
 
 _REPORTED = {
     status.value: status
@@ -27,16 +39,21 @@ _REPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``program`` on ``inputs`` in one process; a script has exactly one. ``role`` is the process's part."""
+    """``program`` on ``inputs`` in one process; a script has exactly one, and so has what has a ``scratch``.
+
+    ``role`` is the process's part.
+    """
 
     program: Program
     inputs: tuple[Input, ...]
     limits: Limits
     role: str
+    scratch: Scratch | None = None
 
     def message(self) -> dict[str, Any]:
-        """Return what the zygote is told: limits alone."""
-        return {
+        """Return what the zygote is told: limits alone, and whether files are wanted."""
+        files = {} if self.scratch is None else {"keep_files": self.scratch.keep}
+        return files | {
             "inputs": len(self.inputs),
             "cpu_s": self.limits.cpu_s,
             # A script, and a check, is compiled, imports and runs in one stage.
@@ -71,43 +88,19 @@ class Job:
         return self.limits.wall_s * (len(self.inputs) + 1)
 
 
-class Files:
-    """The in-memory files of one execution, open until ``close``. Nothing is ever on a disk."""
+class Files(MemoryFiles):
+    """The files of one execution, in the order of ``wire.STDIN`` to ``wire.RESULT``, and those of a scratch folder."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        request, stdin = job.request(), job.stdin()
-        self._open: list[int] = []
-        try:
-            for name in ("stdin", "stdout", "stderr", "request", "result"):
-                self._open.append(os.memfd_create(name, os.MFD_CLOEXEC))
-            self.stdin, self.stdout, self.stderr, self.request, self.result = self._open
-            self._fill(self.request, request)
-            self._fill(self.stdin, stdin)
-        except BaseException:
-            self.close()
-            raise
-
-    @staticmethod
-    def _fill(fd: int, data: bytes) -> None:
-        # Beside the offset, which the program's process shares.
-        done = 0
-        while done < len(data):
-            done += os.pwrite(fd, data[done:] if done else data, done)
-
-    def descriptors(self) -> list[int]:
-        """Return the descriptors in the order of ``wire.STDIN`` to ``wire.RESULT``."""
-        return list(self._open)
+        bundles = () if job.scratch is None else (job.scratch.bundle(), b"")
+        super().__init__((job.stdin(), b"", b"", job.request(), b"", *bundles))
+        _, self.stdout, self.stderr, _, self.result, *self.bundles = self.descriptors
 
     def read(self, fd: int, start: int, end: int) -> bytes:
         """Return bytes that the program wrote; never more than its limit."""
         size = min(end - start, self.job.output_bytes() + 1)
         return os.pread(fd, size, max(0, start)) if size > 0 else b""
-
-    def close(self) -> None:
-        """Close all; the memory goes with them."""
-        while self._open:
-            os.close(self._open.pop())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +117,7 @@ class Outcome:
     last_cpu_s: float
     """CPU time since it began its last input, by its own account and at most ``cpu_s``."""
     setup_error: str | None
+    left_out: int = 0
 
     @classmethod
     def of(cls, reply: Mapping[str, Any]) -> Outcome:
@@ -152,6 +146,15 @@ class _MalformedError(ValueError):
 
 def observe(files: Files, outcome: Outcome) -> tuple[Observation, ...]:
     """Say what was observed, for the first input and as many more as the process got through."""
+    seen = _observed(files, outcome)
+    scratch = files.job.scratch
+    if scratch is None or not scratch.keep:
+        return seen
+    left = changed(files.contents(files.bundles[1]), scratch.files)
+    return tuple(replace(observation, files=left, left_out=outcome.left_out) for observation in seen)
+
+
+def _observed(files: Files, outcome: Outcome) -> tuple[Observation, ...]:
     job = files.job
     try:
         records, too_long = _records(files)
@@ -261,14 +264,12 @@ def _from_end(files: Files, records: list[_Record], outcome: Outcome) -> Observa
 
 
 def _end(outcome: Outcome) -> tuple[Status, str]:
-    if outcome.killed == wire.KILLED_CPU or outcome.exit == -signal.SIGXCPU:
+    if outcome.killed is not None:
+        return KILLED[outcome.killed]
+    if outcome.exit == -signal.SIGXCPU:
         return Status.CPU_LIMIT, ""
-    if outcome.killed == wire.KILLED_WALL:
-        return Status.WALL_LIMIT, ""
     if outcome.exit == -signal.SIGXFSZ:
         return Status.OUTPUT_LIMIT, ""
-    if outcome.killed == wire.KILLED_TASKS:
-        return Status.CRASHED, "too many threads"
     if outcome.exit < 0:
         return Status.CRASHED, f"killed by {signal_name(-outcome.exit)}"
     return Status.CRASHED, f"exited with status {outcome.exit} without a result"

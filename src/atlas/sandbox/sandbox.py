@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from atlas.sandbox.job import Job
 from atlas.sandbox.matrix import explore
 from atlas.sandbox.pace import CLOCK
 from atlas.sandbox.profile import STANDARD, Profile
+from atlas.sandbox.scratch import Scratch
 from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.sandbox.worker import Worker
 from atlas.sandbox.workers import Nursery
@@ -116,6 +117,8 @@ class Sandbox:
         *,
         fresh: bool = False,
         until_clock: bool = False,
+        files: Mapping[str, bytes] | None = None,
+        keep_files: bool = False,
     ) -> tuple[Observation, ...]:
         """Run ``program`` on each of ``inputs``; return an observation for each, in order.
 
@@ -125,16 +128,24 @@ class Sandbox:
         for all inputs, and a missing compiler or runtime is INFRASTRUCTURE. With ``until_clock`` the first input
         that runs into a limit of time is the last, and the result is as long as that.
 
+        Every execution finds ``files``, by path, in its scratch folder, which it begins in. With ``keep_files`` the
+        observation has those that it made or changed there. With either, every input gets a process and a folder of its
+        own, and no cache is asked.
+
         Raises:
             SandboxError: the sandbox is closed.
             ValueError: a ``Call`` for a script, a ``Stdin`` for a function, or an argument that is no
-            plain data; an ``entry`` in a language other than Python, or one that is not known.
+            plain data; an ``entry`` in a language other than Python, or one that is not known; files that could not be
+            put into a folder, or are too many or too large for it.
         """
+        scratch = Scratch(files or {}, keep_files) if files or keep_files else None
         if program.language != "python":
-            return await self._run_executable(program, inputs, limits, until_clock=until_clock)
+            return await self._run_executable(program, inputs, limits, scratch, until_clock=until_clock)
         wanted = Call if program.entry is not None else None
         if any(isinstance(i, Call) != (wanted is Call) for i in inputs):
             raise ValueError("functions take Call inputs, scripts take Stdin inputs")
+        if scratch is not None:
+            return await self._run(program, inputs, limits, scratch, fresh=True, until_clock=until_clock)
         if self._cache is None:
             return await self._run(program, inputs, limits, fresh=fresh, until_clock=until_clock)
         keys = keys_of(program, inputs, limits, self.profile, fresh=fresh)
@@ -149,29 +160,43 @@ class Sandbox:
         return tuple(known[key] for key in itertools.takewhile(known.__contains__, keys))
 
     async def _run_executable(
-        self, program: Program, inputs: Sequence[Input], limits: Limits, *, until_clock: bool
+        self,
+        program: Program,
+        inputs: Sequence[Input],
+        limits: Limits,
+        scratch: Scratch | None,
+        *,
+        until_clock: bool,
     ) -> tuple[Observation, ...]:
         if not until_clock:
-            return await self._executables.run(program, inputs, limits)
+            return await self._executables.run(program, inputs, limits, scratch)
         done: _Result = ()
         for input in inputs:
-            done += await self._executables.run(program, [input], limits)
+            done += await self._executables.run(program, [input], limits, scratch)
             if done[-1].status in CLOCK:
                 break
         return done
 
     async def _run(
-        self, program: Program, inputs: Sequence[Input], limits: Limits, *, fresh: bool, until_clock: bool
+        self,
+        program: Program,
+        inputs: Sequence[Input],
+        limits: Limits,
+        scratch: Scratch | None = None,
+        *,
+        fresh: bool,
+        until_clock: bool,
     ) -> tuple[Observation, ...]:
         """``run`` without a look into the cache."""
         role = "script" if program.entry is None else "calls"
         size = 1 if fresh or program.entry is None else _BATCH
-        jobs = [Job(program, tuple(inputs[at : at + size]), limits, role) for at in range(0, len(inputs), size)]
+        batches = [tuple(inputs[at : at + size]) for at in range(0, len(inputs), size)]
+        jobs = [Job(program, batch, limits, role, scratch) for batch in batches]
         if len(jobs) == 1:
             return await self._batch(jobs[0], until_clock=until_clock)
         if not until_clock:
-            batches = await asyncio.gather(*(self._batch(job, until_clock=False) for job in jobs))
-            return tuple(observation for batch in batches for observation in batch)
+            results = await asyncio.gather(*(self._batch(job, until_clock=False) for job in jobs))
+            return tuple(itertools.chain.from_iterable(results))
         done: _Result = ()
         for job in jobs:
             done += await self._batch(job, until_clock=True)

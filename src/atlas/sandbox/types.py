@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from atlas.problem import Value
@@ -12,7 +13,8 @@ from atlas.problem import Value
 class Program:
     """Source. With ``entry`` set its function of that name is called; without, it is run as a script.
 
-    ``language`` is ``"python"`` or one of ``languages.LANGUAGES``, whose programs have no ``entry``.
+    ``language`` is ``"python"`` or one of ``languages.LANGUAGES``, whose programs have no ``entry``: to ask for calls
+    of their functions is a ValueError.
     """
 
     code: str
@@ -62,7 +64,10 @@ class Observation:
     ``value`` is the return value for a function call (exact types), None for a script.
     ``error`` is ``"TypeName: message"``, cut to 500 characters; ``line`` the program's own line that raised.
     ``peak_mb`` is the largest resident memory of the process, over all inputs that shared it; the warm interpreter
-    that it began as is part of it.
+    that it began as is part of it. In another language it is that of the largest process, or of all at the same time
+    where that was seen to be more.
+    ``files`` are those that it left in its scratch folder, by path, where they were asked for; ``left_out`` counts what
+    was there beside them and is not handed back.
     """
 
     status: Status
@@ -74,3 +79,5 @@ class Observation:
     cpu_s: float = 0.0
     wall_s: float = 0.0
     peak_mb: float = 0.0
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    left_out: int = 0

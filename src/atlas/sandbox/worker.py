@@ -135,7 +135,7 @@ async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = Non
         WorkerLost: the zygote is gone, or could not confine the process.
     """
     with closing(Files(job)) as files:
-        fds = files.descriptors()
+        fds = list(files.descriptors)
         if channel is not None:
             fds.append(channel.fileno())
         try:

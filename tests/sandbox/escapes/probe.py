@@ -74,13 +74,6 @@ class Run:
     script: bool = False
 
 
-def named(probes: Iterable[Denied | Run]) -> Any:
-    """Return the decorator that runs a test on each probe under its name."""
-    listed = list(probes)
-    assert len({p.name for p in listed}) == len(listed), "two probes of one name"
-    return pytest.mark.parametrize("probe", listed, ids=lambda p: p.name)
-
-
 _NEXT_JOB = """
 import builtins, os, random, resource, signal, socket, sys, threading
 def f(x):

@@ -11,23 +11,20 @@ import math
 import mmap
 import os
 import select
-import shutil
 import signal
 import struct
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from atlas.sandbox.box import bundle, exec_child, exec_namespaces, kernel, landlock, wire
+from atlas.sandbox.box import bundle, exec_child, exec_namespaces, kernel, landlock, scratch, wire
 from atlas.sandbox.box.exec_layout import KIT, SCRATCH
-from atlas.sandbox.box.procfs import Census, Usage
+from atlas.sandbox.box.procfs import Census, Usage, reaped_peak
 
 STDIN, STDOUT, STDERR, MADE, FIRST_BUNDLE = range(5)
 """Places of a job's descriptors: the program's three, what is collected, and the bundles to unpack."""
 
-SCRATCH_PREFIX = "atlas-box-"
 _REPORT = struct.Struct("<I")
 _FIRST_LOOK_S, _LOOK_EVERY_S = 0.02, 0.05
 _ERROR_CHARS = 500
@@ -40,8 +37,7 @@ class ExecBox:
     """How the executions of one zygote are confined.
 
     ``rules`` are Landlock's, without the scratch folder. ``uid`` is whom programs run as, None for the present user;
-    ``own_user`` says that the kernel's count of that user's processes is the box's own. ``memory_folder`` is where
-    scratch folders are made without namespaces.
+    ``own_user`` says that the kernel's count of that user's processes is the box's own.
     """
 
     rules: list[tuple[str, landlock.Access]]
@@ -51,7 +47,6 @@ class ExecBox:
     filter: bytes
     zygote: int
     cancel: int
-    memory_folder: str
 
 
 def main(box: ExecBox, job: dict[str, Any], fds: list[int], page: mmap.mmap, report: mmap.mmap) -> NoReturn:
@@ -74,11 +69,6 @@ def _attempt(execution: _Execution) -> dict[str, Any]:
         execution.end()
 
 
-def scratch_prefix(zygote: int) -> str:
-    """Return how the names of a zygote's scratch folders begin where there are no mounts; /dev/shm may be shared."""
-    return f"{SCRATCH_PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-{zygote}-"
-
-
 def read_report(report: mmap.mmap) -> dict[str, Any] | None:
     """Return what ``main`` left; None if it did not get there."""
     (length,) = _REPORT.unpack_from(report)
@@ -92,13 +82,15 @@ class _Execution:
         self.census = Census(None)
         self.status: int | None = None
         self.program = 0
+        self.peak = 0
+        """The most bytes that all processes were seen to have resident at the same time."""
 
     def run(self) -> dict[str, Any]:
-        box, job = self.box, self.job
-        scratch = self.prepare()
+        box = self.box
+        folder = self.prepare()
         for fd in self.fds[FIRST_BUNDLE:]:
-            bundle.unpack(fd, scratch, box.uid)
-        start = self.start(scratch)
+            bundle.unpack(fd, folder, box.uid)
+        start = self.start(folder)
         began = time.monotonic()
         self.program = os.fork()
         if self.program == 0:
@@ -109,13 +101,16 @@ class _Execution:
         confined, spent, failure = exec_child.told(self.page)
         if not confined:
             return {"setup_error": failure or "the process ended before it was confined"}
+        collected, left_out = self.collect(folder, killed)
         return {
             "exit": self.status,
             "killed": killed,
             "cpu_s": max(0.0, self.census.total_s() - spent),
             "wall_s": wall,
+            "peak_mb": max(self.peak, reaped_peak()) / (1 << 20),
             "exec_error": failure,
-            "collected": killed is None and (self.status == 0 or job["collect_anyway"]) and self.collect(scratch),
+            "collected": collected,
+            "left_out": left_out,
             "setup_error": None,
         }
 
@@ -129,20 +124,18 @@ class _Execution:
         else:
             kernel.adopt_orphans()
             processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self.scratch = tempfile.mkdtemp(prefix=scratch_prefix(os.getppid()), dir=box.memory_folder)
-            if box.uid is not None:
-                os.chown(self.scratch, box.uid, box.uid)
+            self.scratch = scratch.make(os.getppid(), box.uid)
         self.census = Census(processes)
         kernel.undumpable()
         return self.scratch
 
-    def start(self, scratch: str) -> exec_child.Start:
+    def start(self, folder: str) -> exec_child.Start:
         job, box = self.job, self.box
 
         def filled(text: str) -> str:
-            return text.replace("{scratch}", scratch).replace("{kit}", KIT)
+            return text.replace("{scratch}", folder).replace("{kit}", KIT)
 
-        rules: list[tuple[str, landlock.Access]] = [*box.rules, (scratch, "all")]
+        rules: list[tuple[str, landlock.Access]] = [*box.rules, (folder, "all")]
         processes = job["processes"]
         if not box.own_user:
             processes += _tasks_of(os.getuid()) + _TASKS_OF_OTHERS
@@ -151,7 +144,7 @@ class _Execution:
         return exec_child.Start(
             argv=[filled(part) for part in job["argv"]],
             environment={name: filled(value) for name, value in job["environment"].items()},
-            folder=scratch,
+            folder=folder,
             cpu_s=math.ceil(job["cpu_s"]) + 1,
             memory=job["memory"],
             output=job["output"],
@@ -185,25 +178,30 @@ class _Execution:
     def excess(self, usage: Usage) -> str | None:
         """Say which limit is exceeded."""
         job = self.job
+        self.peak = max(self.peak, usage.resident)
         if max(usage.cpu_s, _cpu_s_of(self.program)) >= job["cpu_s"]:
             return wire.KILLED_CPU
         if usage.resident > job["resident"]:
             return wire.KILLED_MEMORY
         if not self.box.own_user and usage.tasks > job["processes"]:
             return wire.KILLED_TASKS
-        if not self.box.mounted and self.scratch and _used(self.scratch) > job["scratch"]:
+        if not self.box.mounted and self.scratch and scratch.is_too_full(self.scratch, job["scratch"]):
             return wire.KILLED_SCRATCH
         return None
 
-    def collect(self, scratch: str) -> bool:
-        name = self.job["collect"]
-        return name is not None and bundle.pack(scratch, name, self.fds[MADE], self.job["output"])
+    def collect(self, folder: str, killed: str | None) -> tuple[int, int]:
+        """Pack what is to be handed back; return how many files that is, and how many entries were left out."""
+        job = self.job
+        ended_well = killed is None and self.status == 0
+        if job["collect"] is None or not (ended_well or job["collect_anyway"]):
+            return 0, 0
+        return bundle.pack(folder, job["collect"], self.fds[MADE], job["collect_bytes"])
 
     def end(self) -> None:
         """End every process and remove what the mounts do not."""
         self.end_processes()
         if not self.box.mounted and self.scratch:
-            _remove(self.scratch)
+            scratch.remove(self.scratch)
 
     def end_processes(self) -> None:
         """Kill all descendants, whatever they are doing, and wait for them until none is left."""
@@ -270,21 +268,3 @@ def _tasks_of(uid: int) -> int:
             if entry.name.isdecimal() and entry.stat().st_uid == uid:
                 count += len(os.listdir(f"/proc/{entry.name}/task"))
     return count
-
-
-def _used(folder: str) -> int:
-    """Return the bytes that a folder's files take."""
-    total = 0
-    for _, _, names, fd in os.fwalk(folder, follow_symlinks=False):
-        for name in names:
-            with suppress(OSError):
-                total += 4096 + os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * 512
-    return total
-
-
-def _remove(folder: str) -> None:
-    for path, names, _ in os.walk(folder):
-        for name in names:
-            if not os.path.islink(f"{path}/{name}"):
-                os.chmod(f"{path}/{name}", 0o700)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,17 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from atlas.sandbox.box import bundle, exec_init, exec_namespaces, exec_seccomp, kernel, landlock, namespaces, wire
+from atlas.sandbox.box import (
+    bundle,
+    exec_init,
+    exec_namespaces,
+    exec_seccomp,
+    kernel,
+    landlock,
+    namespaces,
+    scratch,
+    wire,
+)
 from atlas.sandbox.box.exec_init import FIRST_BUNDLE, ExecBox
 from atlas.sandbox.box.exec_layout import KIT, ExecLayout
 from atlas.sandbox.box.zygote import become_init, private_uid
@@ -29,9 +39,11 @@ _SIGNAL_SCOPES = 6
 def main(sock: socket.socket, tier: str, toolchains: list[str], number: int) -> None:
     """Set up a box of ``tier`` that shows ``toolchains`` and serve ``sock`` until the judge closes it."""
     try:
-        _Zygote(sock, _set_up(tier, ExecLayout(tuple(toolchains)), number)).serve()
+        zygote = _Zygote(sock, _set_up(tier, ExecLayout(tuple(toolchains)), number))
     except OSError as error:
         wire.send(sock, {"error": str(error)})
+        return
+    wire.serve(sock, landlock.version(), zygote.answer)
 
 
 def _set_up(tier: str, layout: ExecLayout, number: int) -> ExecBox:
@@ -51,9 +63,8 @@ def _set_up(tier: str, layout: ExecLayout, number: int) -> ExecBox:
     own_user = uid is not None or tier == "userns"
     if tier == "userns" and uid is not None:
         uid = namespaces.INNER_UID
-    memory_folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
     if not mounted:
-        _sweep(memory_folder)
+        scratch.sweep()
     return ExecBox(
         rules=layout.rules(mounted=mounted),
         mounted=mounted,
@@ -65,17 +76,7 @@ def _set_up(tier: str, layout: ExecLayout, number: int) -> ExecBox:
         ),
         zygote=os.pidfd_open(os.getpid()),
         cancel=os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC),
-        memory_folder=memory_folder,
     )
-
-
-def _sweep(folder: str) -> None:
-    """Remove scratch folders whose zygotes are gone and whose watchers were killed with them."""
-    for entry in os.scandir(folder):
-        if entry.name.startswith(exec_init.SCRATCH_PREFIX):
-            owner = entry.name.split("-")[3]
-            if entry.name.startswith(exec_init.scratch_prefix(int(owner))) and not os.path.exists(f"/proc/{owner}"):
-                shutil.rmtree(entry.path, ignore_errors=True)  # another user's stays
 
 
 class _Zygote:
@@ -85,21 +86,15 @@ class _Zygote:
         """Shared with the program's process until it is executed."""
         self.report = mmap.mmap(-1, mmap.PAGESIZE)
 
-    def serve(self) -> None:
-        wire.send(self.sock, {"ready": True, "landlock": landlock.version()})
-        while True:
-            message, fds = wire.receive(self.sock)
-            if message is None:
-                return
-            if "cancel" in message:  # of a job that had ended
-                continue
-            try:
-                reply = self.install(fds) if "install" in message else self.execute(message, fds)
-            except OSError as error:
-                reply = {"setup_error": str(error)}
+    def answer(self, message: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        """Do what a message says; return the report on it."""
+        try:
+            return self.install(fds) if "install" in message else self.execute(message, fds)
+        except OSError as error:
+            return {"setup_error": str(error)}
+        finally:
             for fd in fds:
                 os.close(fd)
-            wire.send(self.sock, reply)
 
     def install(self, fds: list[int]) -> dict[str, Any]:
         """Unpack a bundle where every program may read it."""

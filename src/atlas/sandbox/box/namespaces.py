@@ -7,13 +7,13 @@ from __future__ import annotations
 import os
 import socket
 
-from atlas.sandbox.box import kernel
+from atlas.sandbox.box import kernel, scratch
 from atlas.sandbox.box.layout import Layout
 
 INNER_UID = 1000
 STAGING = "/proc"
 """Where the new root is put together: a folder that every system has and nothing needs any more."""
-_SCRATCH_OPTIONS = "size=64m,nr_inodes=1024,mode=1777"
+_SCRATCH_OPTIONS = f"size={scratch.BYTES},nr_inodes={scratch.MOST_FILES},mode=1777"
 
 COMMON = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 

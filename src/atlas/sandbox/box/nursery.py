@@ -17,7 +17,7 @@ import signal
 import socket
 from typing import Any
 
-from atlas.sandbox.box import kernel, layout, rehearsal, wire, zygote
+from atlas.sandbox.box import kernel, layout, rehearsal, scratch, wire, zygote
 
 
 def main(control_fd: int, judge: int, packages: tuple[str, ...] = (), preload: tuple[str, ...] = ()) -> None:
@@ -71,6 +71,7 @@ class _Nursery:
             os.kill(pid, signal.SIGKILL)
         while self.exits:
             self.reap(next(iter(self.exits)))
+        scratch.sweep()
 
     def handle(self, message: dict[str, Any], fds: list[int]) -> None:
         if message["do"] == "kill":

@@ -103,3 +103,8 @@ def reaped_cpu_s() -> float:
     """Return the CPU seconds of the children that this process has waited for, and of those that they waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+def reaped_peak() -> int:
+    """Return the most bytes that one of those processes had resident."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10

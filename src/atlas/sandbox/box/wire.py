@@ -9,13 +9,14 @@ from __future__ import annotations
 import marshal
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 MAX_MESSAGE = 1 << 16
 _ANCILLARY = socket.CMSG_SPACE(8 * 4)
 
-# Descriptors of a program's process.
+# Descriptors of a program's process. Behind them a job may have two that its process does not get: bundles of the files
+# that the scratch folder begins with and, empty, of those that are left there.
 STDIN, STDOUT, STDERR, REQUEST, RESULT, CHANNEL = range(6)
 
 STAGE = struct.Struct("<qqq")
@@ -48,3 +49,14 @@ def receive(sock: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
 def decode(data: bytes) -> dict[str, Any]:
     """Return the message in a packet."""
     return marshal.loads(data)
+
+
+def serve(sock: socket.socket, landlock: int, answer: Callable[[dict[str, Any], list[int]], dict[str, Any]]) -> None:
+    """Answer the judge's messages until it closes ``sock``; ``landlock`` is the version that the kernel has."""
+    send(sock, {"ready": True, "landlock": landlock})
+    while True:
+        message, fds = receive(sock)
+        if message is None:
+            return
+        if "cancel" not in message:  # that is of an execution that had ended
+            send(sock, answer(message, fds))

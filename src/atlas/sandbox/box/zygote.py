@@ -1,7 +1,8 @@
 """A zygote: one worker's warm interpreter. It sets its box up once, then forks one process an execution
 and bounds it.
 
-It never reads a request, an output or a result: a program has no bytes to attack it with.
+It never reads a request, an output or a result: a program has no bytes to attack it with. Files that a program left it
+copies, where they are wanted, once the program has ended.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
-from atlas.sandbox.box import child, kernel, landlock, namespaces, roles, seccomp, wire
+from atlas.sandbox.box import bundle, child, kernel, landlock, namespaces, roles, scratch, seccomp, wire
 from atlas.sandbox.box.layout import Layout
 
 FIRST_FREE_FD = 10
 _UID_BASE = 1_700_000_000
 _FEW_USERS = 4096
 _SHORTEST_WAIT_MS = 5
-_COUNT_TASKS_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.1
 _BLANK = wire.STAGE.pack(-1, 0, 0) + bytes(mmap.PAGESIZE - wire.STAGE.size)
 
 
@@ -40,6 +43,7 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
         if tier == "landlock":
             if landlock.version() == 0:
                 raise OSError("this kernel has no Landlock")
+            scratch.sweep()
         else:
             if tier == "root" and uid is None:
                 raise OSError("there is no second user to run programs as")
@@ -54,7 +58,7 @@ def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
     except (OSError, ImportError) as error:
         wire.send(sock, {"error": str(error)})
         return
-    _Zygote(sock, box, base, layout).serve()
+    wire.serve(sock, landlock.version(), _Zygote(sock, box, base, layout).answer)
 
 
 def _warm(layout: Layout) -> None:
@@ -89,8 +93,12 @@ def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
     )
 
 
-def _ruleset(layout: Layout, *, mounted: bool) -> int | None:
-    return landlock.make_ruleset(layout.rules(mounted=mounted)) if landlock.version() else None
+def _ruleset(layout: Layout, *, mounted: bool, folder: str | None = None) -> int | None:
+    """Return the rules of ``layout``, which allow to write to ``folder`` as well if it is given."""
+    rules = layout.rules(mounted=mounted)
+    if folder is not None:
+        rules.append((folder, "write"))
+    return landlock.make_ruleset(rules) if landlock.version() else None
 
 
 def private_uid(number: int) -> int | None:
@@ -151,17 +159,46 @@ class _Zygote:
         """Counts up when a process has confined itself; from then on it may lie, but not take this back."""
         self.link = child.Link(self.started, self.page, os.getpid(), roles.reserve())
         self.scratch = self._scratch_state()
+        self.watched: str | None = None
+        """A scratch folder that only looking keeps small."""
 
-    def serve(self) -> None:
-        wire.send(self.sock, {"ready": True, "landlock": landlock.version()})
-        while True:
-            message, fds = wire.receive(self.sock)
-            if message is None:
-                return
-            if "cancel" in message:  # of an execution that had ended
-                continue
-            reply = self.execute(message, fds)
-            wire.send(self.sock, reply)
+    def answer(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        """Execute a job; return the report on it."""
+        reply = self.execute_with_files(job, fds) if "keep_files" in job else self.execute(job, fds)
+        self._renew_scratch()
+        return reply
+
+    def execute_with_files(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        """Execute a job whose scratch folder begins with files, and pack what it leaves if that is wanted."""
+        *fds, given, left = fds
+        with self._folder() as folder:
+            bundle.unpack(given, folder, self.box.uid)
+            reply = self.execute(job, fds)
+            if job["keep_files"]:
+                _, reply["left_out"] = bundle.pack(folder, ".", left, scratch.BYTES)
+        os.close(given)
+        os.close(left)
+        return reply
+
+    @contextmanager
+    def _folder(self) -> Generator[str]:
+        """The scratch folder; where there is none, one for this execution."""
+        if self.box.folder != "/":
+            yield self.box.folder
+            return
+        self.watched = scratch.make(os.getpid(), self.box.uid)
+        usual = self.box.ruleset
+        self.box.ruleset = _ruleset(self.layout, mounted=False, folder=self.watched)
+        os.chdir(self.watched)
+        try:
+            yield self.watched
+        finally:
+            os.chdir("/")
+            if self.box.ruleset is not None:
+                os.close(self.box.ruleset)
+            self.box.ruleset = usual
+            scratch.remove(self.watched)
+            self.watched = None
 
     def execute(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         # Few functions and objects: what is touched between two forks is copied.
@@ -181,9 +218,7 @@ class _Zygote:
         killed, stage, cpu_from = self.supervise(pid, job, start)
         _, status, usage = os.wait4(pid, 0)
         cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - start
-        # A process that was cancelled on its way is no fault.
-        setup_error = None if killed == wire.KILLED_CANCELLED else self._setup_error()
-        self._renew_scratch()
+        setup_error = self._setup_error()
         return {
             "exit": os.waitstatus_to_exitcode(status),
             "killed": killed,
@@ -192,7 +227,8 @@ class _Zygote:
             "peak_mb": usage.ru_maxrss / 1024,
             "loading": stage <= 0,
             "last_cpu_s": max(0.0, cpu - cpu_from),
-            "setup_error": setup_error,
+            # A process that was cancelled on its way is no fault.
+            "setup_error": None if killed == wire.KILLED_CANCELLED else setup_error,
         }
 
     def supervise(self, pid: int, job: dict[str, Any], start: float) -> tuple[str | None, int, float]:
@@ -208,10 +244,11 @@ class _Zygote:
         exited = os.pidfd_open(pid)
         self.poll.register(exited, select.POLLIN)
         stage, cpu_from, wall_from, killed = 0, 0.0, start, None
+        looks = not self.box.own_user or self.watched is not None
         wait = min(cpu_s, load_cpu_s, wall_s)
         try:
             while True:
-                longest = wait if self.box.own_user else min(wait, _COUNT_TASKS_EVERY_S)
+                longest = min(wait, _LOOK_EVERY_S) if looks else wait
                 ready = self.poll.poll(max(_SHORTEST_WAIT_MS, longest * 1000))
                 cpu, wall = time.clock_gettime(clock), time.monotonic()
                 now, cpu_ns, wall_ns = wire.STAGE.unpack_from(self.page)
@@ -230,6 +267,8 @@ class _Zygote:
                     killed = wire.KILLED_CPU if cpu_left <= 0 else wire.KILLED_WALL
                 elif not self.box.own_user and _tasks(pid) > job["processes"]:
                     killed = wire.KILLED_TASKS
+                elif self.watched is not None and scratch.is_too_full(self.watched, scratch.BYTES):
+                    killed = wire.KILLED_SCRATCH
                 if killed:
                     os.kill(pid, signal.SIGKILL)
                     return killed, stage, cpu_from

@@ -1,9 +1,6 @@
 """What /proc, /sys and /dev would tell or do."""
 
-import pytest
-from probe import PATH, Denied, named
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from probe import PATH, Denied
 
 REFUSED = [
     Denied("lists /proc", "found(os.listdir('/proc'))", PATH),
@@ -35,8 +32,3 @@ REFUSED = [
     Denied("endless zeros", "open('/dev/zero', 'rb')", PATH),
     Denied("the devices", "found(os.listdir('/dev'))", PATH),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)

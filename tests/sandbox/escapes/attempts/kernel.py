@@ -1,10 +1,7 @@
 """io_uring, BPF and the other parts of the kernel that no program here needs."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import SYSCALL, Denied, named
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from probe import SYSCALL, Denied
 
 REFUSED = [
     Denied("sets io_uring up", "call('io_uring_setup', 8, ctypes.create_string_buffer(256))", SYSCALL, {"got", "EPERM"}),
@@ -36,8 +33,3 @@ REFUSED = [
     Denied("pours memory into a pipe", "call('vmsplice', os.pipe()[1], vector(KEPT := buffer()), 1, 0)", SYSCALL, {"got", "EPIPE", "EBADF"}),
     Denied("splices pipes", "call('splice', os.pipe()[0], None, os.pipe()[1], None, 1, 2)", SYSCALL, {"got", "EAGAIN"}),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)

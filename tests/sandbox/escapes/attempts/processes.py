@@ -1,12 +1,9 @@
 """Making processes, running files, and turning to other processes."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import PATH, SYSCALL, Denied, Ok, Run, named
+from probe import PATH, SYSCALL, Denied, Ok, Run
 
 from atlas.sandbox import Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 THREAD = 0x10000 | 0x100 | 0x800  # CLONE_THREAD with what it requires
 
@@ -58,13 +55,3 @@ RUNS = [
     Run("threads that nobody waits for", "def f():\n    for _ in range(4): threading.Thread(target=time.sleep, args=(1000,)).start()", (Ok(None),)),
     Run("a main thread that ends before the others", "def f():\n    threading.Thread(target=spin, args=(1000,)).start()\n    call('exit', 0)", (frozenset({Status.CPU_LIMIT, Status.WALL_LIMIT}),)),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)

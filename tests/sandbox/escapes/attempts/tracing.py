@@ -1,12 +1,9 @@
 """Looking into other processes and changing them."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import SYSCALL, Denied, Run, named
+from probe import SYSCALL, Denied, Run
 
 from atlas.sandbox import Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 REFUSED = [
     Denied("traces a process", "call('ptrace', 0x4206, host['pid'], 0, 0)"),
@@ -30,13 +27,3 @@ REFUSED = [
 RUNS = [
     Run("leaves no core behind", "def f():\n    attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 20, 1 << 20)))\n    os.abort()", (Status.CRASHED,), error="killed by SIGABRT"),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)

@@ -1,10 +1,7 @@
 """The judge's environment and arguments, wherever they might still be found."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import NOT_FOUND, PATH, Denied, named
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from probe import NOT_FOUND, PATH, Denied
 
 REFUSED = [
     Denied("os.environ", "found(os.environ.get(host['variable']))", NOT_FOUND),
@@ -17,8 +14,3 @@ REFUSED = [
     Denied("the first process's /proc/1/environ", "found(open('/proc/1/environ', 'rb').read())", PATH, {"got", "EACCES", "ENODATA"}),
     Denied("the command line of the judge", "found(open('/proc/%d/cmdline' % host['judge']).read())", PATH),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)

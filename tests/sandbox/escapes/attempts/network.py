@@ -1,10 +1,7 @@
 """Networks: the internet, unix sockets by path and by abstract name, netlink, and handing descriptors over."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import SYSCALL, Denied, named
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from probe import SYSCALL, Denied
 
 PAIR = "socket.socketpair()"
 
@@ -31,8 +28,3 @@ REFUSED = [
     Denied("makes a message queue with a name", "call('mq_open', b'evil', 0o102, 0o600, None)", SYSCALL, {"got", "EACCES"}),
     Denied("writes to the judge's own socket numbers", "[os.write(fd, b'x') for fd in range(6, 64)]", frozenset({"EBADF"}), None),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)

@@ -1,12 +1,9 @@
 """Output beyond its limit, output in odd places, and output that is no text."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import Ok, Run, named
+from probe import Ok, Run
 
 from atlas.sandbox import Limits, Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SMALL = Limits(cpu_s=2.0, wall_s=20.0, output_bytes=1000)
 DEAF = "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
@@ -36,8 +33,3 @@ RUNS = [
     Run("an exception with a long name and a long message", "def f(): raise type('E' * 10**6, (Exception,), {})('x' * 10**6)", (Status.EXCEPTION,)),
     Run("an exception with half characters", "def f(): raise ValueError(chr(0xd800) * 10**4)", (Status.EXCEPTION,)),
 ]  # fmt: skip
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)

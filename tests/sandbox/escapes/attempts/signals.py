@@ -1,12 +1,9 @@
 """Signals to other processes, and a process's own signals turned against the limits."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import SYSCALL, Denied, Ok, Run, named
+from probe import SYSCALL, Denied, Ok, Run
 
 from atlas.sandbox import Limits, Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 REFUSED = [
     Denied("kills a process", "os.kill(host['pid'], 9)"),
@@ -54,13 +51,3 @@ RUNS = [
     Run("32-bit calls that the filter cannot read", "def f(): return machine_code(bytes.fromhex('b814000000cd80c3'))", (Status.CRASHED,)),
     Run("calls by the x32 table", "def f(): return attempt(lambda: [libc.syscall(ctypes.c_long(0x40000000 + 39)), found(ctypes.get_errno() != 1)])", (Ok("denied: ENODATA"),)),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)

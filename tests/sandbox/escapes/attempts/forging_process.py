@@ -1,13 +1,9 @@
 """A process turned against its own recorder: what it then says is still only its own word."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import Ok, Run, named
+from probe import Ok, Run
 
-from atlas.problem import Call
 from atlas.sandbox import Limits, Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CUT = Status.CRASHED
 ANY_END = frozenset({Status.CRASHED, Status.EXCEPTION, Status.BAD_VALUE})
@@ -56,15 +52,3 @@ RUNS = [
     Run("searches the heap", f"import gc\ndef f():\n    wanted = {HIDDEN}\n    return [1 for o in gc.get_objects() if type(o) is dict and ('expected' in o or wanted in map(str, o.values()))] and 'found'", (Ok([]),)),
     Run("reads the request", "def f(): return ('expe' + 'cted').encode() in os.pread(3, 10**7, 0)", (Ok(False),)),
 ]  # fmt: skip
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)
-
-
-async def test_a_process_that_died_leaves_nothing_to_the_one_that_goes_on(box):
-    code = "seen = []\ndef f(x):\n    seen.append(x)\n    if x == 2: leave_with()\n    return [list(seen), len(marshal.loads(os.pread(3, 10**6, 0))['inputs'])]"
-    seen = await box.run(code, [Call((x,)) for x in (1, 2, 3)])
-    assert [(s.status, s.value) for s in seen] == [(Status.OK, [[1], 3]), (CUT, None), (Status.OK, [[3], 1])]
-    await box.intact()

@@ -1,10 +1,7 @@
 """Symbolic and hard links that lead out, or in a circle."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import PATH, SYSCALL, Denied, Ok, Run, named
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from probe import PATH, SYSCALL, Denied, Ok, Run
 
 MOUNTED = frozenset({"userns", "root"})
 """Where there is a scratch folder to make links in."""
@@ -27,13 +24,3 @@ RUNS = [
     Run("a chain of a thousand links", "def f():\n    for i in range(900): os.symlink(str(i + 1), str(i))\n    return attempt(lambda: open('0'))", (Ok("denied: ELOOP"),), tiers=MOUNTED),
     Run("a name that climbs", "def f():\n    os.mkdir('evil')\n    os.chdir('evil')\n    return [attempt(lambda: open('../' * 30 + 'etc/passwd')), os.stat('/') == os.stat('../' * 30)]", (Ok(["denied: ENOENT", True]),), tiers=MOUNTED),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)

@@ -1,12 +1,9 @@
 """Filling, littering and misusing what little may be written to."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import PATH, Denied, Ok, Run, named
+from probe import PATH, Denied, Ok, Run
 
 from atlas.sandbox import Limits, Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MOUNTED = frozenset({"userns", "root"})
 ROOMY = Limits(cpu_s=5.0, wall_s=60.0, memory_mb=256, output_bytes=128 << 20)
@@ -33,13 +30,3 @@ RUNS = [
     Run("names of all bytes", "def f():\n    for n in range(1, 256):\n        if n not in (46, 47): open(bytes([n]) * 255, 'x').close()\n    return len(os.listdir(b'.'))", (Ok(253),), tiers=MOUNTED),
     Run("asks for everything to be written out", "def f(): return attempt(os.sync)", (Ok("got: None"),)),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)

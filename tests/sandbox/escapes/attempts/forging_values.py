@@ -1,14 +1,9 @@
 """Values that lie about themselves: what is observed is the plain data that they hold, or nothing."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import Ok, Run, named
+from probe import Ok, Run
 
-from atlas.compare.rules import Rule, equal
-from atlas.problem import Call
 from atlas.sandbox import Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ALWAYS = "__eq__ = lambda s, o: True\n    __ne__ = lambda s, o: False\n    __hash__ = lambda s: 0"
 CUT = Status.CRASHED
@@ -50,15 +45,3 @@ RUNS = [
     Run("an error whose text is the program's own", "class T(str):\n    __format__ = lambda s, spec: 'right'\n    __bool__ = lambda s: True\nclass A(Exception):\n    __str__ = lambda s: T('wrong')\ndef f(): raise A", (frozenset({Status.EXCEPTION, CUT}),)),
     Run("an error at a line that is none", "def f(): raise SyntaxError('x', ('<program>', -5, 1, ''))", (frozenset({Status.EXCEPTION, CUT}),)),
 ]  # fmt: skip
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)
-
-
-async def test_a_wrong_integer_too_long_to_print_is_observed_as_it_is(box):
-    (seen,) = await box.run("def f(): return 7 ** 10**4", [Call(())])
-    assert seen.value == 7**10**4
-    assert not equal(7**10**4 + 1, seen.value, Rule())
-    await box.intact()

@@ -1,12 +1,9 @@
 """Programs that want more memory than they may have."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import Denied, Ok, Run, named
+from probe import Denied, Ok, Run
 
 from atlas.sandbox import Limits, Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SMALL = Limits(cpu_s=2.0, wall_s=20.0, memory_mb=64, processes=8)
 OUT = frozenset({Status.MEMORY_LIMIT, Status.EXCEPTION, Status.CRASHED})
@@ -35,13 +32,3 @@ RUNS = [
     Run("none left for the result", "def f():\n    a = []\n    try:\n        while True: a.append(bytes(1 << 12))\n    except MemoryError: pass\n    globals()['kept'] = a\n    return 'x' * 10**6", (frozenset({Status.MEMORY_LIMIT, Status.CRASHED, Status.OK}),), limits=SMALL),
     Run("while loading", "a = [0] * 10**9\ndef f(): return 1", (Status.MEMORY_LIMIT,), limits=SMALL),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)

@@ -1,10 +1,7 @@
 """Namespaces, mounts and roots once more, from inside."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import NOT_FOUND, PATH, SYSCALL, Denied, named
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from probe import NOT_FOUND, PATH, SYSCALL, Denied
 
 REFUSED = [
     *(
@@ -36,8 +33,3 @@ REFUSED = [
     Denied("names the machine", "call('sethostname', b'evil', 4)"),
     Denied("names the machine's domain", "call('setdomainname', b'evil', 4)"),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)

@@ -1,12 +1,9 @@
 """Result records written by hand: at best they say what the program could have returned."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import Ok, Run, named
+from probe import Ok, Run
 
 from atlas.sandbox import Limits, Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CUT = Status.CRASHED
 NO = (CUT,)
@@ -88,8 +85,3 @@ RUNS = [
     Run("written to the request", "def f():\n    os.pwrite(3, record('right'), 0)\n    os._exit(0)", NO),
     Run("a script's value", "leave_with(record('right'))", (Ok("right"),), inputs=(("",),), script=True),
 ]  # fmt: skip
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)

@@ -1,12 +1,9 @@
 """The descriptors that a program has, may make, and may do things to."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import PRELUDE, SYSCALL, Denied, Ok, Run, named
+from probe import SYSCALL, Denied, Ok, Run
 
-from atlas.sandbox import Program, Status
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from atlas.sandbox import Status
 
 REFUSED = [
     Denied("a pipe of a megabyte", "fcntl.fcntl(os.pipe()[0], 1031, 1 << 20)"),
@@ -36,36 +33,3 @@ RUNS = [
     Run("sees nothing of an earlier input", "def f(x):\n    if x: return os.read(0, 9)\n    return os.write(0, b'evil')", (Ok(4), Ok(b"")), ((0,), (1,))),
     Run("finds what was asked and no more", "def f(x): return sorted(marshal.loads(os.pread(3, 10**6, 0)))", (Ok(["code", "entry", "inputs", "role"]),), ((1,),)),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)
-
-
-@named(RUNS)
-async def test_ends(box, probe):
-    await box.ends(probe)
-
-
-async def test_the_channel_to_a_check_leads_to_no_process(box):
-    code = """
-import socket
-def f(x):
-    channel = socket.socket(fileno=5)
-    try:
-        # Who is at the other end: by its number, and (Linux 6.5) by a descriptor that could signal it.
-        number = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        try: there = channel.getsockopt(socket.SOL_SOCKET, 77)
-        except OSError: there = 0
-        tried = attempt(lambda: call("pidfd_send_signal", there, 9, None, 0))
-        handed = attempt(lambda: socket.send_fds(channel, [b"x"], [3]))
-    finally:
-        channel.detach()
-    return [tried, handed]
-"""
-    check = "def check(candidate): assert candidate(1) == ['denied: EPERM', 'denied: EPERM'], candidate(1)"
-    seen = await box.sandbox.run_check(Program(PRELUDE + code, "f"), check)
-    assert (seen.status, seen.error) == (Status.OK, "")
-    # The check's own zygote stays beside the first.
-    await box.look()

@@ -1,10 +1,7 @@
 """Reading, writing and changing files of the host, and of the library that every program shares."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import NOT_FOUND, PATH, SYSCALL, Denied, named
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from probe import NOT_FOUND, PATH, SYSCALL, Denied
 
 LIBRARY = None
 """Outside, these would harm the interpreter that runs the tests."""
@@ -52,8 +49,3 @@ REFUSED = [
     Denied("puts a file into the library", "open(os.path.dirname(os.__file__) + '/evil.py', 'x')", PATH, LIBRARY),
     Denied("reads the user's packages", "found([open(e.path, 'rb').read(9) for p in sys.path for n in ('site-packages', 'dist-packages') if os.path.isdir(os.path.join(p, n)) for e in os.scandir(os.path.join(p, n)) if e.is_file()])", NOT_FOUND),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)

@@ -1,10 +1,7 @@
 """The kernel's keyrings, which outlive processes and are shared by a user's sessions."""
 # ruff: noqa: E501  (programs in a table)
 
-import pytest
-from probe import SYSCALL, Denied, named
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from probe import SYSCALL, Denied
 
 REFUSED = [
     Denied("adds a key to its session", "call('add_key', b'user', b'evil', b'x', 1, -3)"),
@@ -16,8 +13,3 @@ REFUSED = [
     Denied("reads its session's keyring", "call('keyctl', 11, -3, None, 0)"),
     Denied("asks for a persistent keyring", "call('keyctl', 22, -1, -3)", SYSCALL, {"got", "ENOTSUP"}),
 ]  # fmt: skip
-
-
-@named(REFUSED)
-async def test_refused(box, probe):
-    await box.refuses(probe, REFUSED)
