@@ -146,7 +146,7 @@ async def test_an_execution_is_bounded(sandbox, name):
     assert (seen.status, seen.error) == (status, error)
     assert len(seen.stdout) <= 10000
     if status is Status.CPU_LIMIT:
-        assert seen.cpu_s >= 0.3
+        assert seen.cpu_s >= 0.25, "the clocks that stop it and that count it differ by a tick"
 
 
 async def test_the_cpu_time_of_children_is_counted(sandbox):
