@@ -260,15 +260,22 @@ def _from_end(files: Files, records: list[_Record], outcome: Outcome) -> Observa
     )
 
 
+_KILLED = {
+    wire.KILLED_CPU: (Status.CPU_LIMIT, ""),
+    wire.KILLED_WALL: (Status.WALL_LIMIT, ""),
+    wire.KILLED_MEMORY: (Status.MEMORY_LIMIT, "more memory than allowed"),
+    wire.KILLED_TASKS: (Status.CRASHED, "too many threads"),
+    wire.KILLED_SCRATCH: (Status.CRASHED, "too much in files"),
+}
+
+
 def _end(outcome: Outcome) -> tuple[Status, str]:
-    if outcome.killed == wire.KILLED_CPU or outcome.exit == -signal.SIGXCPU:
+    if outcome.exit == -signal.SIGXCPU:
         return Status.CPU_LIMIT, ""
-    if outcome.killed == wire.KILLED_WALL:
-        return Status.WALL_LIMIT, ""
+    if outcome.killed in _KILLED:
+        return _KILLED[outcome.killed]
     if outcome.exit == -signal.SIGXFSZ:
         return Status.OUTPUT_LIMIT, ""
-    if outcome.killed == wire.KILLED_TASKS:
-        return Status.CRASHED, "too many threads"
     if outcome.exit < 0:
         return Status.CRASHED, f"killed by {signal_name(-outcome.exit)}"
     return Status.CRASHED, f"exited with status {outcome.exit} without a result"

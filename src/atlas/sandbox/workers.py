@@ -64,6 +64,10 @@ class Nursery:
         self._control = control
         self._stderr = stderr
         self._ids = itertools.count()
+        self.cgroup: str | None = None
+        """The folder of cgroup v2 in which each box's memory is bounded as a whole; None without."""
+        self.without_cgroup = ""
+        """Why there is none."""
 
     @classmethod
     async def start(cls, profile: Profile = STANDARD) -> Nursery:
@@ -79,7 +83,7 @@ class Nursery:
             process = bootstrap.start(theirs.fileno(), stderr, os.getpid(), profile)
         nursery = cls(process, ours, stderr)
         try:
-            await _receive(ours, _START_S)
+            ready = await _receive(ours, _START_S)
         except WorkerLost as error:
             last = nursery.last_words()
             await nursery.aclose()
@@ -87,6 +91,7 @@ class Nursery:
         except BaseException:
             await nursery.aclose()
             raise
+        nursery.cgroup, nursery.without_cgroup = ready["cgroup"], ready["without_cgroup"]
         return nursery
 
     def last_words(self) -> str:

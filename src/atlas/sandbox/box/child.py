@@ -12,7 +12,7 @@ import signal
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
-from atlas.sandbox.box import kernel, landlock, program, roles, seccomp, wire
+from atlas.sandbox.box import cgroup, kernel, landlock, program, roles, seccomp, wire
 
 PAGE_TEXT = 64
 """Where in the shared page the reason of a failed set-up stands."""
@@ -25,14 +25,25 @@ _STACK = 100 << 20
 
 @dataclass
 class Box:
-    """How the processes of one zygote confine themselves."""
+    """How the processes of one zygote confine themselves.
+
+    ``folder`` is the scratch folder, ``"/"`` if there is none; with ``mounts`` it is replaced after it was used, else
+    emptied. ``proc`` is a descriptor of a procfs that knows the processes, where their memory is bounded as a whole.
+    """
 
     ruleset: int | None
-    filter: bytes
+    filter: bytes | None
     uid: int | None
     capabilities: int
     own_user: bool
     folder: str
+    mounts: bool
+    proc: int | None = None
+
+    @property
+    def emptied(self) -> bool:
+        """Whether there is a scratch folder that outlasts an execution."""
+        return not self.mounts and self.folder != "/"
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,8 @@ def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
 
 def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
     os.setsid()  # else a signal to the process group would reach the zygote
+    if box.proc is not None:
+        cgroup.offer(box.proc)
     for number, fd in enumerate(fds):
         os.dup2(fd, number, inheritable=False)
     if len(fds) == wire.CHANNEL:
@@ -106,7 +119,8 @@ def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
     if box.ruleset is not None:
         landlock.restrict_self(box.ruleset)
     kernel.close_from(_STARTED + 1)
-    kernel.set_seccomp(seccomp.program_for(box.filter, os.getpid()))
+    if box.filter is not None:
+        kernel.set_seccomp(seccomp.program_for(box.filter, os.getpid()))
     os.eventfd_write(_STARTED, 1)
     os.close(_STARTED)
 

@@ -1,6 +1,6 @@
 """What watches one execution: it prepares the box, starts the program in it, bounds it, and ends all that it started.
 
-With namespaces it is pid 1 of the execution's own pid namespace; without, every orphan becomes its child. It reads
+Where it may make namespaces it is pid 1 of the execution's own; else every orphan becomes its child. It reads
 nothing that a program wrote until nothing runs any more, and then plain files only.
 """
 
@@ -11,23 +11,20 @@ import math
 import mmap
 import os
 import select
-import shutil
 import signal
 import struct
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from atlas.sandbox.box import bundle, exec_child, exec_namespaces, kernel, landlock, wire
-from atlas.sandbox.box.exec_layout import KIT, SCRATCH
+from atlas.sandbox.box import bundle, descendants, exec_child, exec_namespaces, kernel, landlock, scratch, wire
+from atlas.sandbox.box.exec_layout import KIT, PROC, SCRATCH
 from atlas.sandbox.box.procfs import Census, Usage
 
 STDIN, STDOUT, STDERR, MADE, FIRST_BUNDLE = range(5)
 """Places of a job's descriptors: the program's three, what is collected, and the bundles to unpack."""
 
-SCRATCH_PREFIX = "atlas-box-"
 _REPORT = struct.Struct("<I")
 _FIRST_LOOK_S, _LOOK_EVERY_S = 0.02, 0.05
 _ERROR_CHARS = 500
@@ -35,23 +32,29 @@ _TASKS_OF_OTHERS = 64
 """How many more processes the user may start meanwhile where the kernel counts all of the user's."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExecBox:
     """How the executions of one zygote are confined.
 
-    ``rules`` are Landlock's, without the scratch folder. ``uid`` is whom programs run as, None for the present user;
-    ``own_user`` says that the kernel's count of that user's processes is the box's own. ``memory_folder`` is where
-    scratch folders are made without namespaces.
+    ``rules`` are Landlock's, without the scratch folder; None: no Landlock. With ``mounts`` each execution has
+    namespaces of its own. ``uid`` is whom programs run as, None for the present user; ``own_user`` says that the
+    kernel's count of that user's processes is the box's own, ``own_pids`` that nothing else is in its pid namespace.
+    ``kit``: there is a safe place for shared files. ``shared_memory`` is where scratch folders are made in a tree that
+    is not the box's own. ``proc`` is a descriptor of a procfs that knows the processes, where their memory is bounded
+    as a whole.
     """
 
-    rules: list[tuple[str, landlock.Access]]
-    mounted: bool
+    rules: list[tuple[str, landlock.Access]] | None
+    mounts: bool
     uid: int | None
     own_user: bool
-    filter: bytes
+    own_pids: bool
+    kit: bool
+    filter: bytes | None
     zygote: int
     cancel: int
-    memory_folder: str
+    shared_memory: str | None
+    proc: int | None = None
 
 
 def main(box: ExecBox, job: dict[str, Any], fds: list[int], page: mmap.mmap, report: mmap.mmap) -> NoReturn:
@@ -74,11 +77,6 @@ def _attempt(execution: _Execution) -> dict[str, Any]:
         execution.end()
 
 
-def scratch_prefix(zygote: int) -> str:
-    """Return how the names of a zygote's scratch folders begin where there are no mounts; /dev/shm may be shared."""
-    return f"{SCRATCH_PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-{zygote}-"
-
-
 def read_report(report: mmap.mmap) -> dict[str, Any] | None:
     """Return what ``main`` left; None if it did not get there."""
     (length,) = _REPORT.unpack_from(report)
@@ -95,14 +93,14 @@ class _Execution:
 
     def run(self) -> dict[str, Any]:
         box, job = self.box, self.job
-        scratch = self.prepare()
+        folder = self.prepare()
         for fd in self.fds[FIRST_BUNDLE:]:
-            bundle.unpack(fd, scratch, box.uid)
-        start = self.start(scratch)
+            bundle.unpack(fd, folder, box.uid)
+        start = self.start(folder)
         began = time.monotonic()
         self.program = os.fork()
         if self.program == 0:
-            exec_child.main(start, self.fds[:MADE], self.page, 1 if box.mounted else os.getppid())
+            exec_child.main(start, self.fds[:MADE], self.page, os.getppid())
         killed = self.watch(began)
         wall = time.monotonic() - began
         self.end_processes()
@@ -115,34 +113,32 @@ class _Execution:
             "cpu_s": max(0.0, self.census.total_s() - spent),
             "wall_s": wall,
             "exec_error": failure,
-            "collected": killed is None and (self.status == 0 or job["collect_anyway"]) and self.collect(scratch),
+            "collected": killed is None and (self.status == 0 or job["collect_anyway"]) and self.collect(folder),
             "setup_error": None,
         }
 
     def prepare(self) -> str:
         """Make the box of this execution and return its scratch folder."""
         box = self.box
-        if box.mounted:
+        if box.mounts:
             kernel.die_with_parent(0)
             processes = exec_namespaces.enter_execution(self.job["scratch"], shows_processes=self.job["proc"])
             self.scratch = SCRATCH
         else:
             kernel.adopt_orphans()
-            processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self.scratch = tempfile.mkdtemp(prefix=scratch_prefix(os.getppid()), dir=box.memory_folder)
-            if box.uid is not None:
-                os.chown(self.scratch, box.uid, box.uid)
+            processes = os.open(PROC, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            shared = box.shared_memory
+            self.scratch = SCRATCH if shared is None else scratch.make(shared, os.getppid(), box.uid)
         self.census = Census(processes)
         kernel.undumpable()
         return self.scratch
 
-    def start(self, scratch: str) -> exec_child.Start:
+    def start(self, folder: str) -> exec_child.Start:
         job, box = self.job, self.box
 
         def filled(text: str) -> str:
-            return text.replace("{scratch}", scratch).replace("{kit}", KIT)
+            return text.replace("{scratch}", folder).replace("{kit}", KIT)
 
-        rules: list[tuple[str, landlock.Access]] = [*box.rules, (scratch, "all")]
         processes = job["processes"]
         if not box.own_user:
             processes += _tasks_of(os.getuid()) + _TASKS_OF_OTHERS
@@ -151,16 +147,25 @@ class _Execution:
         return exec_child.Start(
             argv=[filled(part) for part in job["argv"]],
             environment={name: filled(value) for name, value in job["environment"].items()},
-            folder=scratch,
+            folder=folder,
             cpu_s=math.ceil(job["cpu_s"]) + 1,
             memory=job["memory"],
             output=job["output"],
             processes=processes,
             uid=box.uid,
-            ruleset=landlock.make_ruleset(rules) if landlock.version() else None,
+            ruleset=self.ruleset(folder),
             filter=box.filter,
+            proc=box.proc,
             probe=job["probe"],
         )
+
+    def ruleset(self, folder: str) -> int | None:
+        if self.box.rules is None or landlock.version() == 0:
+            return None
+        rules: list[tuple[str, landlock.Access]] = [*self.box.rules, (folder, "all")]
+        if self.box.own_pids and not self.box.mounts and self.job["proc"]:
+            rules.append((PROC, "run"))
+        return landlock.make_ruleset(rules)
 
     def watch(self, began: float) -> str | None:
         """Wait for the program; say why it must end before that, None if it ended by itself."""
@@ -191,19 +196,24 @@ class _Execution:
             return wire.KILLED_MEMORY
         if not self.box.own_user and usage.tasks > job["processes"]:
             return wire.KILLED_TASKS
-        if not self.box.mounted and self.scratch and _used(self.scratch) > job["scratch"]:
+        if not self.box.mounts and self.scratch and scratch.used(self.scratch) > job["scratch"]:
             return wire.KILLED_SCRATCH
         return None
 
-    def collect(self, scratch: str) -> bool:
+    def collect(self, folder: str) -> bool:
         name = self.job["collect"]
-        return name is not None and bundle.pack(scratch, name, self.fds[MADE], self.job["output"])
+        return name is not None and bundle.pack(folder, name, self.fds[MADE], self.job["output"])
 
     def end(self) -> None:
         """End every process and remove what the mounts do not."""
         self.end_processes()
-        if not self.box.mounted and self.scratch:
-            _remove(self.scratch)
+        if self.box.mounts or not self.scratch:
+            return
+        if self.box.shared_memory is None:
+            scratch.empty(self.scratch)
+        else:
+            with suppress(OSError):  # it is swept when the zygote is gone
+                scratch.remove(self.scratch)
 
     def end_processes(self) -> None:
         """Kill all descendants, whatever they are doing, and wait for them until none is left."""
@@ -214,22 +224,16 @@ class _Execution:
         """Send every descendant SIGKILL; false if there is none."""
         if not self.program:
             return False
-        if self.box.mounted:
+        if self.box.own_pids:
             with suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)  # all of this pid namespace but pid 1
-        elif self.box.uid is not None:
-            _kill_user(self.box.uid)
+                os.kill(-1, signal.SIGKILL)  # all of this pid namespace but its pid 1 and this process
         else:
-            # A stopped process makes no child, and their number is bounded: in the end all are stopped.
-            for number in (signal.SIGSTOP, signal.SIGKILL):
-                for pid in self.census.take().pids:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, number)
+            descendants.kill(self.census, self.box.uid)
         return True
 
     def reap(self) -> bool:
         """Wait for those that have ended, or in a pid namespace for all; false if there are no children left."""
-        flags = os.WNOHANG if not self.box.mounted else 0
+        flags = 0 if self.box.own_pids else os.WNOHANG
         try:
             while True:
                 pid, status = os.waitpid(-1, flags)
@@ -250,18 +254,6 @@ def _cpu_s_of(pid: int) -> float:
         return 0.0  # it has just ended
 
 
-def _kill_user(uid: int) -> None:
-    """Kill every process of a user that exists for this box only; one call reaches them all at the same moment."""
-    helper = os.fork()
-    if helper == 0:
-        try:
-            os.setresuid(uid, uid, uid)
-            os.kill(-1, signal.SIGKILL)
-        finally:
-            os._exit(0)
-    os.waitpid(helper, 0)
-
-
 def _tasks_of(uid: int) -> int:
     """Count a user's threads on this machine."""
     count = 0
@@ -270,21 +262,3 @@ def _tasks_of(uid: int) -> int:
             if entry.name.isdecimal() and entry.stat().st_uid == uid:
                 count += len(os.listdir(f"/proc/{entry.name}/task"))
     return count
-
-
-def _used(folder: str) -> int:
-    """Return the bytes that a folder's files take."""
-    total = 0
-    for _, _, names, fd in os.fwalk(folder, follow_symlinks=False):
-        for name in names:
-            with suppress(OSError):
-                total += 4096 + os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * 512
-    return total
-
-
-def _remove(folder: str) -> None:
-    for path, names, _ in os.walk(folder):
-        for name in names:
-            if not os.path.islink(f"{path}/{name}"):
-                os.chmod(f"{path}/{name}", 0o700)
-    shutil.rmtree(folder, ignore_errors=True)
