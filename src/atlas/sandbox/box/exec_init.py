@@ -196,7 +196,7 @@ class _Execution:
             return wire.KILLED_MEMORY
         if not self.box.own_user and usage.tasks > job["processes"]:
             return wire.KILLED_TASKS
-        if not self.box.mounts and self.scratch and scratch.used(self.scratch) > job["scratch"]:
+        if not self.box.mounts and self.scratch and scratch.exceeds(self.scratch, job["scratch"]):
             return wire.KILLED_SCRATCH
         return None
 

@@ -52,7 +52,7 @@ class ExecLayout:
         if tier in {"userns", "root"}:  # a root that shows nothing else
             return [("/", "run"), *devices]
         if tier == "bubblewrap":  # one in which the zygote's interpreter and processes are as well
-            return [("/", "list"), *((path, "run") for path in (*self.paths(), KIT)), *devices]
+            return [*((path, "run") for path in (*self.paths(), KIT)), *devices]
         hidden = self.hidden()
         return [*((path, "run") for top in self.paths() for path in _around(top, hidden)), *devices]
 

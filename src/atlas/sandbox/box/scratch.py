@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 _NAME = re.compile(r"atlas-box-(\d+)-(\d+)-")
-_DEEPEST = 200
-"""Folders in folders; what is deeper was made to be too much."""
-_TOO_MUCH = 1 << 62
+_LONGEST = 4000
+"""Characters of a path that the kernel takes (PATH_MAX), nearly."""
 
 
 def name(owner: int) -> str:
@@ -100,14 +99,22 @@ def _is_folder(entry: str, folder: int) -> bool:
     return stat.S_ISDIR(os.stat(entry, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
-def used(folder: str) -> int:
-    """Return the bytes that a folder's files take, while programs are at work on it."""
+def exceeds(folder: str, limit: int) -> bool:
+    """Say whether the files in a folder take more than ``limit`` bytes, while programs are at work on it.
+
+    Each file and folder counts 4 KiB beside its data. What is deeper than a path can say is too much as well.
+    """
     total = 0
-    depth = folder.count("/") + _DEEPEST
-    for path, _, names, fd in os.fwalk(folder, follow_symlinks=False):
-        if path.count("/") > depth:
-            return _TOO_MUCH
-        for entry in names:
-            with suppress(OSError):
-                total += 4096 + os.stat(entry, dir_fd=fd, follow_symlinks=False).st_blocks * 512
-    return total
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        if len(path) > _LONGEST:
+            return True
+        with suppress(OSError), os.scandir(path) as entries:  # it may be gone by now, or closed
+            for entry in entries:
+                total += 4096 + entry.stat(follow_symlinks=False).st_blocks * 512
+                if total > limit:
+                    return True
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+    return False

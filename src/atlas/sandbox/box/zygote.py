@@ -319,7 +319,7 @@ class _Zygote:
         """Say which limit is exceeded of those that the kernel does not hold here."""
         if not self.box.own_user and _tasks(pid) > job["processes"]:
             return wire.KILLED_TASKS
-        if self.box.emptied and scratch.used(self.box.folder) > SCRATCH_BYTES:
+        if self.box.emptied and scratch.exceeds(self.box.folder, SCRATCH_BYTES):
             return wire.KILLED_SCRATCH
         return None
 
