@@ -79,7 +79,7 @@ def test_packages_of_an_environment(atlas: Atlas):
         (["add.py", "--preload", "numpy"], "--packages"),
         (["add.py", "--packages", "."], "no virtual environment"),
         (["add.py", "--input", "@nowhere"], "nowhere cannot be read"),
-        (["add.py", "--input", "1", "--tier", "cardboard"], "no sandbox tier"),
+        (["add.py", "--input", "1", "--sandbox", "cardboard"], "no sandbox tier"),
         (["-"], "must be given"),
     ],
 )
