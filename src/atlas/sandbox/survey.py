@@ -50,7 +50,13 @@ async def _memory() -> Finding:
     if nursery.cgroup is not None:
         return Finding("memory", "cgroup", ok=True, text=f"each box is bounded as a whole, in {nursery.cgroup}")
     text = f"{nursery.without_cgroup}: each process is bounded by itself"
-    return Finding("memory", "cgroup", ok=False, text=text, remedy="run under: systemd-run --user --scope")
+    return Finding(
+        "memory",
+        "cgroup",
+        ok=False,
+        text=text,
+        remedy="on a system whose cgroup v2 controls memory, run under: systemd-run --user --scope",
+    )
 
 
 _REMEDIES = {

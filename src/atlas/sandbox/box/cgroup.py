@@ -43,9 +43,11 @@ def find(proc: str = "/proc") -> Place:
     if not own or not mounts:
         return Place(None, "this system has no cgroup v2")
     for root, mount in mounts:
-        inside = os.path.relpath(own[0], root)
-        if not inside.startswith(".."):
-            return _upwards(mount, os.path.normpath(os.path.join(mount, inside)))
+        top = root.rstrip("/")
+        if f"{own[0]}/".startswith(f"{top}/") and ".." not in own[0].split(
+            "/"
+        ):  # as one outside this namespace is shown
+            return _upwards(mount, f"{mount}{own[0].removeprefix(top)}".rstrip("/"))
     return Place(None, "its own cgroup cannot be seen")
 
 
@@ -185,5 +187,8 @@ def offer(proc: int) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)  # never made: the kernel's files are there
+    try:
+        os.write(fd, text.encode("ascii"))
+    finally:
+        os.close(fd)
