@@ -70,6 +70,7 @@ def told(page: mmap.mmap) -> tuple[bool, float, str]:
 def _confine(start: Start, fds: list[int], parent: int) -> None:
     os.setsid()  # else a signal to the process group would reach what watches it
     if start.proc is not None:
+        kernel.dumpable()  # as what it executes will be
         cgroup.offer(start.proc)
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
