@@ -98,6 +98,14 @@ def test_a_group_of_somebody_elses_is_passed_over(tmp_path, locked):
         (theirs / locked).chmod(0o755)
 
 
+def test_a_place_where_no_process_can_be_moved_is_none(tmp_path):
+    found = cgroup.proved(cgroup.Place(str(tmp_path)))  # folders, but no kernel behind them
+    assert found.folder is None
+    assert "can be moved" in found.reason
+    assert list(tmp_path.iterdir()) == []
+    assert "can be made" in cgroup.proved(cgroup.Place(str(tmp_path / "nowhere"))).reason
+
+
 def test_groups_go_with_their_zygotes_and_those_of_the_dead_are_swept(tmp_path):
     dead = tmp_path / f"{scratch.name(2**22 + 1)}3"
     others = [

@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 from atlas.compare import codec
-from atlas.sandbox.box import exec_layout, exec_zygote, inside, kernel, warm, wire, zygote
+from atlas.sandbox.box import exec_layout, exec_zygote, inside, kernel, landlock, warm, wire, zygote
 from atlas.sandbox.box.cgroup import Bound
 from atlas.sandbox.box.exec_layout import ExecLayout
 from atlas.sandbox.box.layout import Layout
@@ -66,7 +66,7 @@ def enter(
             os.set_inheritable(fd, True)
         # As this interpreter was started; its flags stand before the first program text.
         flags = sys.orig_argv[1 : sys.orig_argv.index("-c")]
-        box = [*_identity(uid), *(_python(layout) if shown is None else _executables(layout, shown))]
+        box = [*_identity(uid), *(_python(layout) if shown is None else _executables(layout, shown, uid))]
         command = [_interpreter(), *flags, "-c", _text(inside.__file__), str(file.fileno())]
         os.execve(program, [program, *box, "--remount-ro", "/", "--chdir", "/", "--", *command], dict(environment))
 
@@ -111,7 +111,7 @@ def _python(layout: Layout) -> Iterator[str]:
     yield from _tmpfs(layout.scratch(), zygote.SCRATCH_BYTES, "1777")
 
 
-def _executables(layout: Layout, shown: list[str]) -> Iterator[str]:
+def _executables(layout: Layout, shown: list[str], uid: int | None) -> Iterator[str]:
     """Yield the options for the tree of ``exec_namespaces.build_root``; the interpreter's own library is beside it."""
     system = ExecLayout(tuple(shown))
     yield from _bound([*system.paths(), *exec_layout.DEVICES, *layout.folders(), _interpreter()])
@@ -122,7 +122,8 @@ def _executables(layout: Layout, shown: list[str]) -> Iterator[str]:
         yield from ("--symlink", f"/proc/self/fd/{number}", f"/dev/{name}")
     yield from ("--symlink", "/proc/self/fd", "/dev/fd")
     yield from _tmpfs(exec_layout.SCRATCH, _EXEC_SCRATCH_BYTES, "1777")
-    yield from _tmpfs(exec_layout.KIT, _KIT_BYTES, "0755")
+    if uid is not None or landlock.version():  # else programs could change what they share
+        yield from _tmpfs(exec_layout.KIT, _KIT_BYTES, "0755")
     yield from ("--proc", exec_layout.PROC)
     if not any(path.startswith("/tmp/") for path in (*system.paths(), *layout.folders())):
         yield from ("--symlink", exec_layout.SCRATCH, "/tmp")

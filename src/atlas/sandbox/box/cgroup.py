@@ -37,28 +37,25 @@ def find(proc: str = "/proc") -> Place:
     ``proc`` is a procfs. A process may be moved by whoever may write to both groups' nearest common ancestor, so that
     one must be writable as well, and it is the folder itself.
     """
-    with open(f"{proc}/self/cgroup", encoding="utf-8") as file:
-        own = [line.rstrip("\n")[3:] for line in file if line.startswith("0::")]
+    own = [line[3:] for line in _read(f"{proc}/self/cgroup").splitlines() if line.startswith("0::")]
     mounts = list(_mounts(proc))
     if not own or not mounts:
         return Place(None, "this system has no cgroup v2")
     for root, mount in mounts:
         top = root.rstrip("/")
-        if f"{own[0]}/".startswith(f"{top}/") and ".." not in own[0].split(
-            "/"
-        ):  # as one outside this namespace is shown
+        seen = ".." not in own[0].split("/")  # so is a group shown that is not in this namespace
+        if seen and f"{own[0]}/".startswith(f"{top}/"):
             return _upwards(mount, f"{mount}{own[0].removeprefix(top)}".rstrip("/"))
     return Place(None, "its own cgroup cannot be seen")
 
 
 def _mounts(proc: str) -> Iterator[tuple[str, str]]:
     """Yield root and place of every cgroup v2 mount (proc_pid_mountinfo(5))."""
-    with open(f"{proc}/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            fields, _, kind = line.partition(" - ")
-            if kind.startswith("cgroup2 "):
-                root, mount = fields.split()[3:5]
-                yield root, re.sub(r"\\(\d{3})", lambda escaped: chr(int(escaped[1], 8)), mount)
+    for line in _read(f"{proc}/self/mountinfo").splitlines():
+        fields, _, kind = line.partition(" - ")
+        if kind.startswith("cgroup2 "):
+            root, mount = fields.split()[3:5]
+            yield root, re.sub(r"\\(\d{3})", lambda escaped: chr(int(escaped[1], 8)), mount)
 
 
 def _upwards(mount: str, folder: str) -> Place:
@@ -77,10 +74,32 @@ def _upwards(mount: str, folder: str) -> Place:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
-    except OSError:  # the root has fewer files than the others
+    except OSError:  # a kernel without cgroups; and the root has fewer files than the others
         return ""
+
+
+def proved(place: Place) -> Place:
+    """Return ``place`` if a process can be bounded there, which the modes of files do not tell for sure."""
+    if place.folder is None:
+        return place
+    group = f"{place.folder}/{scratch.name(os.getpid())}trial"
+    try:
+        os.mkdir(group)
+    except OSError as error:
+        return Place(None, f"no cgroup can be made in {place.folder}: {error.strerror}")
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            Bound.enter(group).allow(1 << 30)
+            status = 0
+        finally:
+            os._exit(status)
+    refused = os.waitpid(pid, 0)[1]
+    os.rmdir(group)
+    return Place(None, f"no process can be moved into a cgroup in {place.folder}") if refused else place
 
 
 class Groups:
@@ -176,9 +195,9 @@ class Bound:
 
 
 def offer(proc: int) -> None:
-    """Make this process the first to be killed for memory, before its zygote; ``proc`` is a descriptor of a procfs.
+    """Make this process, and what it starts, the first to be killed for memory: before those that watch it.
 
-    Where that is refused the kernel chooses by size, which is the program as well unless it is small.
+    ``proc`` is a descriptor of a procfs. Where it is refused the kernel chooses by size.
     """
     with suppress(OSError):
         score = os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=proc)

@@ -12,7 +12,7 @@ import signal
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
-from atlas.sandbox.box import cgroup, kernel, landlock, program, roles, seccomp, wire
+from atlas.sandbox.box import kernel, landlock, program, roles, seccomp, wire
 
 PAGE_TEXT = 64
 """Where in the shared page the reason of a failed set-up stands."""
@@ -28,7 +28,7 @@ class Box:
     """How the processes of one zygote confine themselves.
 
     ``folder`` is the scratch folder, ``"/"`` if there is none; with ``mounts`` it is replaced after it was used, else
-    emptied. ``proc`` is a descriptor of a procfs that knows the processes, where their memory is bounded as a whole.
+    emptied.
     """
 
     ruleset: int | None
@@ -38,7 +38,6 @@ class Box:
     own_user: bool
     folder: str
     mounts: bool
-    proc: int | None = None
 
     @property
     def emptied(self) -> bool:
@@ -100,8 +99,6 @@ def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
 
 def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
     os.setsid()  # else a signal to the process group would reach the zygote
-    if box.proc is not None:
-        cgroup.offer(box.proc)
     for number, fd in enumerate(fds):
         os.dup2(fd, number, inheritable=False)
     if len(fds) == wire.CHANNEL:

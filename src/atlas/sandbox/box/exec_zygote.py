@@ -93,8 +93,7 @@ def _box(tier: str, layout: ExecLayout, uid: int | None) -> ExecBox:
         uid=uid,
         own_user=own_user,
         own_pids=shared is None,
-        # Files that are shared must be out of the programs' reach.
-        kit=mounts or (shared is None and (uid is not None or landlock.version() > 0)),
+        kit=shared is None and os.path.isdir(KIT),
         filter=None if tier == "unsafe" else filter,
         zygote=os.pidfd_open(os.getpid()),
         cancel=os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC),

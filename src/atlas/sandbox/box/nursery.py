@@ -40,7 +40,7 @@ class _Nursery:
         self.layout = shown
         self.environment = environment
         """What an interpreter is to be started with."""
-        self.groups = cgroup.Groups(cgroup.find())
+        self.groups = cgroup.Groups(cgroup.proved(cgroup.find()))
         self.zygotes: dict[int, int] = {}
         self.exits: dict[int, int] = {}
         """Descriptors that become readable when a zygote ends -> its process id."""
@@ -75,8 +75,13 @@ class _Nursery:
             if (pid := self.zygotes.get(number)) is not None:
                 os.kill(pid, signal.SIGKILL)
             return
+        try:
+            group = self.groups.make(number)
+        except OSError as error:
+            with socket.socket(fileno=fds[0]) as sock:
+                wire.send(sock, {"error": f"no cgroup could be made: {error}"})
+            return
         parent = os.getpid()
-        group = self.groups.make(number)
         pid = os.fork()
         if pid == 0:
             kernel.die_with_parent(parent)

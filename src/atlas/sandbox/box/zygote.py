@@ -76,11 +76,10 @@ def _settled(
         raise OSError(str(error)) from error
     child.prepare(box)
     base, resident = process_memory(proc)
-    if bound is None:
-        os.close(proc)
-    else:
+    os.close(proc)
+    if bound is not None:
+        # Of this process and a program, which is its copy and one process, the kernel kills the one that has grown.
         bound.keep(resident)
-        box.proc = proc
     return _Zygote(sock, box, base, layout, bound).serve
 
 
