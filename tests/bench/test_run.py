@@ -79,15 +79,19 @@ async def test_a_run_from_problems_to_table(atlas_home: Path, model: ScriptedSer
     assert "stratum" in text
 
 
-async def test_seeds_limit_and_plain_json(atlas_home: Path, model: ScriptedServer):
+async def test_seeds_limit_and_plain_json_without_a_box(atlas_home: Path, model: ScriptedServer):
     small_suite()
-    spec = spec_for(model.url, Arm("drawn", "sampled"), seeds=(1, 2), limit=2)
+    spec = spec_for(model.url, Arm("drawn", "sampled"), seeds=(1, 2), limit=2, sandbox="unsafe")
     result = await run(spec, drop)
     assert result.summary.problems == 2
     assert result.summary.seeds == 2
     stored = json.loads((result.root / "summary.json").read_text())
     assert stored["rows"][0]["selected"]["problems"] == 2
     assert stored["rows"][0]["against_first"] is None
+    about = found(RunFiles.at(result.root))
+    assert about is not None
+    assert about.sandbox == read(RunFiles.at(result.root)).spec.sandbox == "unsafe"
+    assert any("in no box" in warning for warning in about.warnings)
 
 
 async def test_an_interrupted_run_is_resumed_and_asks_nothing_twice(

@@ -7,6 +7,8 @@ import sys
 import pytest
 from atlas_command import Atlas
 
+from atlas.sandbox.canary import TIERS
+
 ADD = """
 def add(a, b):
     return a + b
@@ -42,9 +44,15 @@ def test_a_failure_is_told_and_sets_the_exit_status(atlas: Atlas, program: str):
     assert (one["status"], one["value"], one["error"]) == ("ok", "3", "")
     assert (other["status"], other["line"]) == ("exception", 3)
     assert other["error"].startswith("TypeError")
-    assert told["tier"] in {"userns", "root", "landlock"}
+    assert told["tier"] in TIERS
     assert 0 < one["cpu_s"] < 2
     assert one["peak_mb"] > 1
+
+
+def test_no_box_at_all_must_be_asked_for_and_is_warned_of(atlas: Atlas, program: str):
+    ended = atlas.run("run", program, "--call", "add(1, 2)", "--sandbox", "unsafe", "--json")
+    assert (ended.status, json.loads(ended.out)["tier"]) == (0, "unsafe")
+    assert ended.err.count("\n") == ended.err.count("WARNING: --sandbox unsafe") == 1
 
 
 def test_a_loop_ends_at_its_limit(atlas: Atlas):
@@ -121,7 +129,7 @@ def test_a_large_file_needs_room(atlas: Atlas):
         (["add.py", "--preload", "numpy"], "--packages"),
         (["add.py", "--packages", "."], "no virtual environment"),
         (["add.py", "--input", "@nowhere"], "nowhere cannot be read"),
-        (["add.py", "--input", "1", "--tier", "cardboard"], "no sandbox tier"),
+        (["add.py", "--input", "1", "--sandbox", "cardboard"], "no sandbox tier"),
         (["-"], "must be given"),
         (["add.py", "--input", "1", "--file", "nowhere"], "nowhere cannot be read"),
         (["add.py", "--input", "1", "--file", "."], "cannot be read"),

@@ -9,10 +9,12 @@ import pytest
 from atlas.errors import SandboxError
 from atlas.problem import Call, Stdin
 from atlas.sandbox import Limits, Program, Sandbox, Status
+from atlas.sandbox.canary import TIERS, UNSAFE
 
 DEFAULT = Limits()
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+TESTED_TIERS = (*TIERS, UNSAFE)
 
 
 async def call(sandbox, code, *args, limits=DEFAULT, fresh=False):

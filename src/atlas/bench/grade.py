@@ -56,7 +56,7 @@ async def grade(root: Path, on_event: OnEvent) -> None:
     work = {name: w for name, w in _programs(files) if name not in done}
     total = len(done) + len(work)
     on_event(Event("phase", "grading", done=len(done), total=total))
-    async with await Sandbox.start() as sandbox:
+    async with await Sandbox.start(tier=manifests.read(files).spec.sandbox) as sandbox:
         gate = asyncio.Semaphore(8)
 
         async def one(name: tuple[str, str], item: _Work) -> None:

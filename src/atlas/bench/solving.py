@@ -24,7 +24,7 @@ from atlas.bench.jsonl import write_atomically, write_lines
 from atlas.bench.manifest import Found
 from atlas.bench.process import child_main
 from atlas.bench.records import Divergence, Seconds
-from atlas.bench.spec import Arm, RunFiles
+from atlas.bench.spec import Arm, RunFiles, RunSpec
 from atlas.bench.suites import store
 from atlas.bench.wall import WallReport, deny
 from atlas.engine.choice import Attached, opened
@@ -33,6 +33,7 @@ from atlas.gather import gather
 from atlas.llm.types import Client
 from atlas.problem import Problem
 from atlas.sandbox import Sandbox
+from atlas.sandbox.canary import UNSAFE
 from atlas.search.moves import Move
 from atlas.search.registry import moves_for
 from atlas.search.settings import Settings, Tools
@@ -40,6 +41,7 @@ from atlas.search.solver import solve
 from atlas.search.strategy import Strategy
 from atlas.store.tape import Tape, canonical
 
+_IN_REACH = "Programs ran in no box (--sandbox unsafe): the answer keys were in their reach."
 _GIVE_UP_AFTER = 5
 """Problems lost in a row, none before answered, after which the model server is taken to be down."""
 
@@ -69,7 +71,7 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
     async with AsyncExitStack() as stack:
         live = job.mode == "live"
         on_event(Event("phase", "starting the sandbox" if live else "replaying"))
-        sandbox = await stack.enter_async_context(await Sandbox.start(job.spec.workers)) if live else None
+        sandbox = await stack.enter_async_context(await _sandbox(job.spec)) if live else None
         report = _wall(job)
         client = None
         if sandbox is not None:
@@ -90,6 +92,10 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
     seal.write(files)
 
 
+async def _sandbox(spec: RunSpec) -> Sandbox:
+    return await Sandbox.start(spec.workers, tier=spec.sandbox)
+
+
 def _wall(job: Job) -> WallReport:
     if not job.deny:
         return WallReport("none", warnings=("The keys were in reach on purpose: this is a replay for an audit.",))
@@ -107,6 +113,8 @@ def _note_found(job: Job, tier: str, wall: WallReport, attached: Attached, on_ev
     earlier = before.warnings if before else ()
     thinks = job.spec.thinking is not None or any(arm.load().thinking for arm in job.spec.arms)
     told = (*attached.warnings, *attached.about_thinking(thinks))
+    if tier == UNSAFE:
+        told = (_IN_REACH, *told)
     warnings = tuple(dict.fromkeys((*wall.warnings, *told, *earlier)))
     found = Found(
         engine=dict(attached.about),

@@ -59,7 +59,8 @@ class RunSpec:
 
     ``sampling`` is what the model's makers recommend; ``thinking`` bounds a thought (None: off; a strategy may have its
     own); ``deadline_s`` is a bound a problem; ``limit`` takes the first problems of the suite. ``concurrency`` problems
-    are in flight at a time; 0 means as many as fill the engine's slots. ``holes`` are left in the wall on purpose.
+    are in flight at a time; 0 means as many as fill the engine's slots. ``sandbox`` is the tier in which programs run,
+    None for the best that works. ``holes`` are left in the wall on purpose.
     """
 
     suite: str
@@ -73,6 +74,7 @@ class RunSpec:
     concurrency: int = 0
     workers: int | None = None
     deadline_s: float | None = None
+    sandbox: str | None = None
     holes: tuple[Path, ...] = ()
 
 

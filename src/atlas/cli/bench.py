@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from atlas.cli.options import Duration, NewFile, Wanted, api_key, choose, counted, drawing_options, model_options
+from atlas.cli.options import (
+    Duration,
+    NewFile,
+    Wanted,
+    api_key,
+    choose,
+    counted,
+    drawing_options,
+    model_options,
+    sandbox_option,
+)
 from atlas.cli.report import report
 from atlas.errors import UsageError
 
@@ -95,6 +105,7 @@ def _room_for(name: str, *, force: bool) -> AbstractContextManager[None]:
 @click.option("--html", type=NewFile(), help="Write the report to this file, too.")
 @model_options
 @drawing_options
+@sandbox_option
 @_JSON
 def run_(
     suite: str,
@@ -109,6 +120,7 @@ def run_(
     top_p: float | None,
     max_tokens: int | None,
     thinking: int | None,
+    tier: str | None,
     **model: Any,
 ) -> None:
     """Run arms over a suite, grade what they hand over, and print the table."""
@@ -128,6 +140,7 @@ def run_(
         max_tokens=drawing.max_tokens,
         thinking=drawing.thinking,
         deadline_s=deadline,
+        sandbox=tier,
     )
     if not as_json:
         click.secho(drawing.note, err=True, dim=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.options import Wanted, api_key, choose, drawing_options, model_options
+from atlas.cli.options import Wanted, api_key, choose, drawing_options, model_options, sandbox_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +44,7 @@ class _Ask:
     wanted: Wanted
     samples: tuple[Sample, ...]
     times: int
+    tier: str | None
     quiet: bool
 
 
@@ -56,6 +57,7 @@ class _Ask:
 @click.option(
     "--suite", metavar="NAME", help="Ask about this suite's problems; the shipped model is asked about its own."
 )
+@sandbox_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 def check_model(
     temperature: float | None,
@@ -64,6 +66,7 @@ def check_model(
     thinking: int | None,
     times: int,
     suite: str | None,
+    tier: str | None,
     as_json: bool,
     **model: Any,
 ) -> int:
@@ -79,12 +82,13 @@ def check_model(
     wanted = Wanted(temperature, top_p, max_tokens, thinking)
     wanted.drawing(engine)  # refused now, not when the model is ready
     shown = suite or (_SHIPPED_SUITE if engine.kind == "shipped" else None)
-    findings = asyncio.run(_check(_Ask(engine, wanted, _samples(shown), times, as_json)))
+    findings = asyncio.run(_check(_Ask(engine, wanted, _samples(shown), times, tier, as_json)))
     advice = advise(findings)
     # The advised thought may be longer than a small context: that is for the next command to bound, not to refuse here.
     sampling, source = wanted.sampling(engine, findings.capabilities.model, thinking=bool(advice.thinking))
     advice = replace(advice, sampling=sampling)
     command = _next(engine, advice, findings.capabilities.context)
+    command += f" --sandbox {tier}" if tier else ""
     if as_json:
         click.echo(json.dumps(as_data(findings, advice) | {"next": command}, indent=1))
     else:
@@ -122,7 +126,7 @@ async def _check(ask: _Ask) -> Findings:
 
     with _telling(quiet=ask.quiet) as say:
         say("starting the sandbox")
-        async with await Sandbox.start() as sandbox, opened(ask.engine, api_key(), say) as attached:
+        async with await Sandbox.start(tier=ask.tier) as sandbox, opened(ask.engine, api_key(), say) as attached:
             seen = attached.client.capabilities
             drawing = ask.wanted.drawing(ask.engine, seen.model)
             plan = Plan(

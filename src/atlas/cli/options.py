@@ -65,6 +65,36 @@ class NewFile(click.ParamType[Path]):
         return path
 
 
+def _tier(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """One of the tiers, or None; who asks for the one that holds nothing back is told so.
+
+    Raises:
+        UsageError: there is no such tier.
+    """
+    if value is None:
+        return None
+    from atlas.sandbox.canary import TIERS, UNSAFE  # noqa: PLC0415  (--help must be quick)
+
+    if value not in {*TIERS, UNSAFE}:
+        raise UsageError(f"There is no sandbox tier {value!r}; choose one of {', '.join(TIERS)}, {UNSAFE}.")
+    if value == UNSAFE:
+        click.secho(
+            "WARNING: --sandbox unsafe runs programs with nothing but limits of time and memory: they can read and "
+            "change your files and use the network.",
+            err=True,
+            fg="red",
+        )
+    return value
+
+
+def sandbox_option(command: Command) -> Command:
+    """How programs are boxed in."""
+    told = (
+        "How programs are boxed in: userns, root, bubblewrap, landlock, or unsafe (not at all). [the best that works]"
+    )
+    return click.option("--sandbox", "tier", metavar="TIER", callback=_tier, help=told)(command)
+
+
 def model_options(command: Command) -> Command:
     """Which model answers."""
     for option in reversed(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.options import Duration
+from atlas.cli.options import Duration, sandbox_option
 from atlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class _Ask:
     metavar="MIB",
     help="Most in one file or output.",
 )
-@click.option("--tier", help="How the box is made; by default the best that works here.")
+@sandbox_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def run(
     file: str,

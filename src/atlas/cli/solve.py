@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.options import Drawing, Duration, Wanted, api_key, choose, counted, drawing_options, model_options
+from atlas.cli.options import (
+    Drawing,
+    Duration,
+    Wanted,
+    api_key,
+    choose,
+    counted,
+    drawing_options,
+    model_options,
+    sandbox_option,
+)
 from atlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,16 +53,20 @@ class _Ask:
     deadline_s: float | None
     seed: int
     save: Path | None
+    tier: str | None
     quiet: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What came of it: ``moves`` of every round, how replies were drawn, and what a user should know."""
+    """What came of it: ``moves`` of every round, how replies were drawn, how programs were boxed in, and what a user
+    should know.
+    """
 
     solved: Solved
     moves: list[tuple[str, ...]]
     drawing: Drawing
+    tier: str
     warnings: tuple[str, ...]
 
 
@@ -74,6 +88,7 @@ class _Done:
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Keep program, answer and tape here.")
+@sandbox_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 def solve(
     statement: str,
@@ -85,6 +100,7 @@ def solve(
     deadline: float | None,
     seed: int,
     save: Path | None,
+    tier: str | None,
     as_json: bool,
     **model: Any,
 ) -> int:
@@ -101,7 +117,7 @@ def solve(
     wanted.drawing(engine)  # refused now, not when the model is ready
     problem = read_statement(_text(statement))
     _prepare(save)
-    ask = _Ask(problem, engine, wanted, strategy, deadline, seed, save, quiet=as_json)
+    ask = _Ask(problem, engine, wanted, strategy, deadline, seed, save, tier, quiet=as_json)
     began = time.monotonic()
     done = asyncio.run(_solve(ask))
     answer = _answer(done, time.monotonic() - began)
@@ -176,7 +192,7 @@ async def _solve(ask: _Ask) -> _Done:
             watch.event(event)
 
         watch.say("starting the sandbox")
-        async with await Sandbox.start() as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
+        async with await Sandbox.start(tier=ask.tier) as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
             drawing = ask.wanted.drawing(ask.engine, attached.client.capabilities.model)
             told = (*attached.warnings, *attached.about_thinking(drawing.thinking is not None))
             with Tape.open(ask.save / "tape.sqlite") if ask.save else Tape.memory() as tape:
@@ -188,7 +204,7 @@ async def _solve(ask: _Ask) -> _Done:
                     deadline=ask.deadline_s,
                     on_event=follow,
                 )
-            return _Done(solved, moves, drawing, (*told, *attached.events))
+            return _Done(solved, moves, drawing, sandbox.tier, (*told, *attached.events))
 
 
 def _answer(done: _Done, seconds: float) -> dict[str, Any]:
@@ -210,6 +226,7 @@ def _answer(done: _Done, seconds: float) -> dict[str, Any]:
         "sampling": asdict(done.drawing.sampling) | {"source": done.drawing.source},
         "max_tokens": done.drawing.max_tokens,
         "thinking": done.drawing.thinking.budget if done.drawing.thinking else 0,
+        "sandbox": done.tier,
         "seconds": round(seconds, 2),
         "warnings": list(done.warnings),
     }

@@ -9,8 +9,11 @@ from atlas.problem import Call
 from atlas.sandbox.job import Job
 from atlas.sandbox.types import Limits, Observation, Program, Status
 
-TIERS = ("userns", "root", "landlock")
-"""In order of preference: own user namespace; namespaces with root's help; Landlock and seccomp only."""
+TIERS = ("userns", "root", "bubblewrap", "landlock")
+"""In order of preference: own user namespace; namespaces with root's help; namespaces made by bubblewrap, which costs a
+start of the interpreter for each worker; Landlock and seccomp only."""
+UNSAFE = "unsafe"
+"""Limits only: for who asks for it by name."""
 
 _CODE = """
 import os, socket, threading
@@ -39,27 +42,41 @@ def canary(path):
     }
 """
 
+_UNSAFE_CODE = """
+import os, threading
+
+def canary(path):
+    done = []
+    thread = threading.Thread(target=done.append, args=(1,))
+    thread.start()
+    thread.join()
+    print("canary")
+    return {"thread": done, "environment": dict(os.environ)}
+"""
+
+_RUNS: dict[str, object] = {"thread": [1], "environment": {}}
 _EXPECTED: dict[str, object] = {
-    "thread": [1],
+    **_RUNS,
     "file": True,
     "process": True,
     "network": True,
     "signal": True,
-    "environment": {},
 }
 
 
-def job() -> Job:
+def job(tier: str) -> Job:
     """Return the canary; it is told a file that this process can read and it must not."""
     limits = Limits(cpu_s=10.0, wall_s=60.0)
-    return Job(Program(_CODE, "canary"), (Call((__file__,)),), limits, "calls")
+    code = _UNSAFE_CODE if tier == UNSAFE else _CODE
+    return Job(Program(code, "canary"), (Call((__file__,)),), limits, "calls")
 
 
-def fault(seen: Observation) -> str | None:
+def fault(seen: Observation, tier: str) -> str | None:
     """Say what is wrong with a worker in which the canary was observed so; None if it is sound."""
     if seen.status is not Status.OK:
         return f"the canary ended in {seen.status.value}: {seen.error}"
     if seen.stdout != "canary\n":
         return "the canary's output was lost"
-    wrong = [key for key, value in _EXPECTED.items() if seen.value.get(key) != value]
+    expected = _RUNS if tier == UNSAFE else _EXPECTED
+    wrong = [key for key, value in expected.items() if seen.value.get(key) != value]
     return f"the canary was not held back or hindered: {', '.join(wrong)}" if wrong else None

@@ -9,12 +9,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 
 from atlas.errors import SandboxError
+from atlas.sandbox.canary import UNSAFE
 from atlas.sandbox.exec_job import ExecFiles, ExecJob, ExecOutcome, Execution, observe
 from atlas.sandbox.types import Limits, Observation, Status
 from atlas.sandbox.workers import Nursery, SetupFailed, WorkerLost, Zygote
 
 _ATTEMPTS = 3
 _CLOSING_S = 60.0
+_RUNS = ("scratch", "child")
+"""What of the canary shows that programs run, rather than that they are held back."""
 _CANARY_LIMITS = Limits(cpu_s=10.0, wall_s=60.0)
 
 
@@ -59,7 +62,7 @@ class ExecWorker:
         if self._zygote is None:
             zygote = await self._nursery.spawn(self._tier, shown=self.toolchains)
             try:
-                fault = _fault((await _execute(zygote, _canary())).seen)
+                fault = _fault((await _execute(zygote, _canary())).seen, self._tier)
             except WorkerLost as error:
                 zygote.close()
                 raise SetupFailed(f"a box for executables cannot be set up: {error}") from error
@@ -114,14 +117,15 @@ def _canary() -> ExecJob:
     return ExecJob((), {}, (), _CANARY_LIMITS, probe=probe)
 
 
-def _fault(seen: Observation) -> str | None:
+def _fault(seen: Observation, tier: str) -> str | None:
     """Say what is wrong with a box in which the canary was observed so; None if it is sound."""
     if seen.status is not Status.OK:
         return f"the canary for executables ended in {seen.status.value}: {seen.error} {seen.stderr}"
     told, _, rest = seen.stdout.partition("\n")
     if rest != "canary\n":
         return "the output of the canary for executables was lost"
-    wrong = [name for name, sound in json.loads(told).items() if sound is not True]
+    found = json.loads(told)
+    wrong = [name for name in (_RUNS if tier == UNSAFE else found) if found[name] is not True]
     return f"the canary for executables was not held back or hindered: {', '.join(wrong)}" if wrong else None
 
 

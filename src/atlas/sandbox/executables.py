@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from atlas.errors import SandboxError
 from atlas.problem import Input, Stdin
+from atlas.sandbox.canary import UNSAFE
 from atlas.sandbox.compile_cache import CompileCache
 from atlas.sandbox.compiler import Compiled, Compiler, command, environment
 from atlas.sandbox.exec_job import ExecJob
@@ -30,7 +31,7 @@ class Executables:
 
     def __init__(self, nursery: Nursery, tier: str, count: int, cache: CompileCache) -> None:
         self._pool = ExecPool(nursery, tier, count)
-        self._compiler = Compiler(self._pool, cache, headers=tier != "landlock")
+        self._compiler = Compiler(self._pool, cache, headers=tier not in {"landlock", UNSAFE})
         self._toolchains: dict[str, Toolchain | str] = {}
         self._checked: OrderedDict[tuple[str, str], Observation | None] = OrderedDict()
         self._tasks: set[asyncio.Task[_Result]] = set()

@@ -38,6 +38,18 @@ _Result = tuple[Observation, ...]
 _Work = tuple["Job | _Check", "asyncio.Future[_Result]"]
 
 
+class NoTierError(SandboxError):
+    """No tier that was tried works here; ``reasons`` says of each what it lacks."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        self.reasons = reasons
+        told = "; ".join(f"{tier}: {reason}" for tier, reason in reasons.items())
+        super().__init__(
+            f"No sandbox can be set up here ({told}); allow user namespaces (sysctl user.max_user_namespaces), install "
+            "bubblewrap, or use a kernel with Landlock (5.13 or later). `atlas doctor` says more."
+        )
+
+
 class _Check(tuple[Job, Job]):
     """A check job and the program's job beside it."""
 
@@ -48,8 +60,9 @@ class Sandbox:
     """Runs programs in boxes. Start it before the process restricts itself; use it in the loop that
     started it.
 
-    ``tier`` says how the boxes are made (``"userns"``, ``"root"`` or ``"landlock"``) and belongs in every
-    record of a run; ``landlock`` is the kernel's Landlock version, 0 without.
+    ``tier`` says how the boxes are made (one of ``canary.TIERS`` or ``"unsafe"``) and belongs in every record of a
+    run; ``landlock`` is the kernel's Landlock version, 0 without. ``cgroup`` says whether the kernel bounds the memory
+    of each box as a whole (cgroup v2); where it does not, ``without_cgroup`` says why.
     """
 
     def __init__(
@@ -64,6 +77,8 @@ class Sandbox:
     ) -> None:
         self.tier = tier
         self.landlock = landlock
+        self.cgroup = nursery.cgroup is not None
+        self.without_cgroup = nursery.without_cgroup
         self.profile = profile
         self._cache = cache
         self._nursery = nursery
@@ -89,13 +104,14 @@ class Sandbox:
         without one in memory while this sandbox lives.
 
         Raises:
-            SandboxError: no tier works here, and the message says what each one lacks; or there is no making
-            the folder.
+            NoTierError: no tier works here, or ``tier`` does not.
+            SandboxError: no such tier, or another cause; or there is no making the folder.
         """
         if sys.platform != "linux":
             raise SandboxError("The sandbox needs Linux; on other systems run ATLAS in a Linux container or WSL.")
-        if tier not in {None, *canary.TIERS}:
-            raise SandboxError(f"There is no sandbox tier {tier!r}; choose one of {', '.join(canary.TIERS)}.")
+        known = (*canary.TIERS, canary.UNSAFE)
+        if tier is not None and tier not in known:
+            raise SandboxError(f"There is no sandbox tier {tier!r}; choose one of {', '.join(known)}.")
         programs = CompileCache(compiled)
         nursery = await Nursery.start(profile)
         try:
@@ -322,17 +338,13 @@ def _until(items: Iterable[_T], last: Callable[[_T], bool]) -> Iterator[_T]:
 
 
 async def _first_worker(nursery: Nursery, tiers: Sequence[str]) -> tuple[str, Worker]:
-    reasons: list[str] = []
+    reasons: dict[str, str] = {}
     for tier in tiers:
         worker = Worker(nursery, tier)
         try:
             await worker.ready()
         except SandboxError as error:
-            reasons.append(f"{tier}: {error}")
+            reasons[tier] = str(error)
         else:
             return tier, worker
-    raise SandboxError(
-        "No sandbox can be set up here ("
-        + "; ".join(reasons)
-        + "); allow user namespaces (sysctl user.max_user_namespaces) or use a kernel with Landlock (5.13 or later)."
-    )
+    raise NoTierError(reasons)

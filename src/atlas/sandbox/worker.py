@@ -89,7 +89,7 @@ class Worker:
     async def _zygote(self, part: str) -> Zygote:
         if part not in self._zygotes:
             zygote = await self._nursery.spawn(self.tier)
-            fault = canary.fault((await _execute(zygote, canary.job()))[0])
+            fault = canary.fault((await _execute(zygote, canary.job(self.tier)))[0], self.tier)
             if fault:
                 zygote.close()
                 raise SetupFailed(fault)

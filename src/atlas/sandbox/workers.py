@@ -93,6 +93,10 @@ class Nursery:
         self._inbox = _Inbox(control)
         self._stderr = stderr
         self._ids = itertools.count()
+        self.cgroup: str | None = None
+        """The folder of cgroup v2 in which each box's memory is bounded as a whole; None without."""
+        self.without_cgroup = ""
+        """Why there is none."""
 
     @classmethod
     async def start(cls, profile: Profile = STANDARD) -> Nursery:
@@ -108,7 +112,7 @@ class Nursery:
             process = bootstrap.start(theirs.fileno(), stderr, os.getpid(), profile)
         nursery = cls(process, ours, stderr)
         try:
-            await nursery._inbox.receive(_START_S)
+            ready = await nursery._inbox.receive(_START_S)
         except WorkerLost as error:
             last = nursery.last_words()
             await nursery.aclose()
@@ -116,6 +120,7 @@ class Nursery:
         except BaseException:
             await nursery.aclose()
             raise
+        nursery.cgroup, nursery.without_cgroup = ready["cgroup"], ready["without_cgroup"]
         return nursery
 
     def last_words(self) -> str:

@@ -21,6 +21,7 @@ from observed import children, well_formed
 
 from atlas.problem import Call, Input, Stdin
 from atlas.sandbox import Limits, Observation, Program, Sandbox, Status
+from atlas.sandbox.canary import TIERS
 
 PRELUDE = (Path(__file__).parent / "prelude.py").read_text(encoding="utf-8")
 LIMITS = Limits(cpu_s=1.0, wall_s=20.0, memory_mb=256, processes=8)
@@ -70,7 +71,7 @@ class Run:
     limits: Limits = LIMITS
     error: str | None = None
     """The error of the last input's observation."""
-    tiers: frozenset[str] = frozenset({"userns", "root", "landlock"})
+    tiers: frozenset[str] = frozenset(TIERS)
     script: bool = False
 
 

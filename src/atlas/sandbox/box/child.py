@@ -25,14 +25,24 @@ _STACK = 100 << 20
 
 @dataclass
 class Box:
-    """How the processes of one zygote confine themselves."""
+    """How the processes of one zygote confine themselves.
+
+    ``folder`` is the scratch folder, ``"/"`` if there is none; with ``mounts`` it is replaced after it was used, else
+    emptied.
+    """
 
     ruleset: int | None
-    filter: seccomp.Filter
+    filter: seccomp.Filter | None
     uid: int | None
     capabilities: int
     own_user: bool
     folder: str
+    mounts: bool
+
+    @property
+    def emptied(self) -> bool:
+        """Whether there is a scratch folder that outlasts an execution."""
+        return not self.mounts and self.folder != "/"
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,8 @@ def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
     if box.ruleset is not None:
         landlock.restrict_self(box.ruleset)
     kernel.close_from(_STARTED + 1)
-    box.filter.install()
+    if box.filter is not None:
+        box.filter.install()
     os.eventfd_write(_STARTED, 1)
     os.close(_STARTED)
 

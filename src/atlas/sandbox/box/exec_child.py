@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import NoReturn
 
-from atlas.sandbox.box import exec_probe, kernel, landlock, seccomp
+from atlas.sandbox.box import cgroup, exec_probe, kernel, landlock, seccomp
 
 _TOLD = struct.Struct("<?d")
 """What the shared page begins with: that the process has confined itself, and the CPU seconds which that took."""
@@ -40,7 +40,9 @@ class Start:
     processes: int | None
     uid: int | None
     ruleset: int | None
-    filter: bytes
+    filter: bytes | None
+    proc: int | None
+    """A procfs that knows this process, where memory is bounded for the box as a whole."""
     probe: dict[str, str] | None
     """Instead of ``argv``: what the canary is told."""
 
@@ -67,6 +69,9 @@ def told(page: mmap.mmap) -> tuple[bool, float, str]:
 
 def _confine(start: Start, fds: list[int], parent: int) -> None:
     os.setsid()  # else a signal to the process group would reach what watches it
+    if start.proc is not None:
+        kernel.dumpable()  # as what it executes will be
+        cgroup.offer(start.proc)
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
     os.chdir(start.folder)
@@ -85,7 +90,8 @@ def _confine(start: Start, fds: list[int], parent: int) -> None:
     # What the interpreter ignores would be ignored by the program as well.
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    seccomp.Filter(start.filter).install()
+    if start.filter is not None:
+        seccomp.Filter(start.filter).install()
 
 
 def _limit(start: Start) -> None:

@@ -1,6 +1,6 @@
 """What watches one execution: it prepares the box, starts the program in it, bounds it, and ends all that it started.
 
-With namespaces it is pid 1 of the execution's own pid namespace; without, every orphan becomes its child. It reads
+Where it may make namespaces it is pid 1 of the execution's own; else every orphan becomes its child. It reads
 nothing that a program wrote until nothing runs any more, and then plain files only.
 """
 
@@ -18,8 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from atlas.sandbox.box import bundle, exec_child, exec_namespaces, kernel, landlock, scratch, wire
-from atlas.sandbox.box.exec_layout import KIT, SCRATCH
+from atlas.sandbox.box import bundle, descendants, exec_child, exec_namespaces, kernel, landlock, scratch, wire
+from atlas.sandbox.box.exec_layout import KIT, PROC, SCRATCH
 from atlas.sandbox.box.procfs import Census, Usage, reaped_peak
 
 STDIN, STDOUT, STDERR, MADE, FIRST_BUNDLE = range(5)
@@ -32,21 +32,29 @@ _TASKS_OF_OTHERS = 64
 """How many more processes the user may start meanwhile where the kernel counts all of the user's."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExecBox:
     """How the executions of one zygote are confined.
 
-    ``rules`` are Landlock's, without the scratch folder. ``uid`` is whom programs run as, None for the present user;
-    ``own_user`` says that the kernel's count of that user's processes is the box's own.
+    ``rules`` are Landlock's, without the scratch folder; None: no Landlock. With ``mounts`` each execution has
+    namespaces of its own. ``uid`` is whom programs run as, None for the present user; ``own_user`` says that the
+    kernel's count of that user's processes is the box's own, ``own_pids`` that nothing else is in its pid namespace.
+    ``kit``: there is a safe place for shared files. ``own_scratch``: there is a scratch folder for all executions,
+    else each has one made in memory. ``proc`` is a descriptor of a procfs that knows the processes, where their memory
+    is bounded as a whole.
     """
 
-    rules: list[tuple[str, landlock.Access]]
-    mounted: bool
+    rules: list[tuple[str, landlock.Access]] | None
+    mounts: bool
     uid: int | None
     own_user: bool
-    filter: bytes
+    own_pids: bool
+    kit: bool
+    filter: bytes | None
     zygote: int
     cancel: int
+    own_scratch: bool
+    proc: int | None = None
 
 
 def main(box: ExecBox, job: dict[str, Any], fds: list[int], page: mmap.mmap, report: mmap.mmap) -> NoReturn:
@@ -94,7 +102,7 @@ class _Execution:
         began = time.monotonic()
         self.program = os.fork()
         if self.program == 0:
-            exec_child.main(start, self.fds[:MADE], self.page, 1 if box.mounted else os.getppid())
+            exec_child.main(start, self.fds[:MADE], self.page, os.getppid())
         killed = self.watch(began)
         wall = time.monotonic() - began
         self.end_processes()
@@ -117,14 +125,14 @@ class _Execution:
     def prepare(self) -> str:
         """Make the box of this execution and return its scratch folder."""
         box = self.box
-        if box.mounted:
+        if box.mounts:
             kernel.die_with_parent(0)
             processes = exec_namespaces.enter_execution(self.job["scratch"], shows_processes=self.job["proc"])
             self.scratch = SCRATCH
         else:
             kernel.adopt_orphans()
-            processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self.scratch = scratch.make(os.getppid(), box.uid)
+            processes = os.open(PROC, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.scratch = SCRATCH if box.own_scratch else scratch.make(os.getppid(), box.uid)
         self.census = Census(processes)
         kernel.undumpable()
         return self.scratch
@@ -135,7 +143,6 @@ class _Execution:
         def filled(text: str) -> str:
             return text.replace("{scratch}", folder).replace("{kit}", KIT)
 
-        rules: list[tuple[str, landlock.Access]] = [*box.rules, (folder, "all")]
         processes = job["processes"]
         if not box.own_user:
             processes += _tasks_of(os.getuid()) + _TASKS_OF_OTHERS
@@ -150,10 +157,19 @@ class _Execution:
             output=job["output"],
             processes=processes,
             uid=box.uid,
-            ruleset=landlock.make_ruleset(rules) if landlock.version() else None,
+            ruleset=self.ruleset(folder),
             filter=box.filter,
+            proc=box.proc,
             probe=job["probe"],
         )
+
+    def ruleset(self, folder: str) -> int | None:
+        if self.box.rules is None or landlock.version() == 0:
+            return None
+        rules: list[tuple[str, landlock.Access]] = [*self.box.rules, (folder, "all")]
+        if self.box.own_pids and not self.box.mounts and self.job["proc"]:
+            rules.append((PROC, "run"))
+        return landlock.make_ruleset(rules)
 
     def watch(self, began: float) -> str | None:
         """Wait for the program; say why it must end before that, None if it ended by itself."""
@@ -185,7 +201,7 @@ class _Execution:
             return wire.KILLED_MEMORY
         if not self.box.own_user and usage.tasks > job["processes"]:
             return wire.KILLED_TASKS
-        if not self.box.mounted and self.scratch and scratch.is_too_full(self.scratch, job["scratch"]):
+        if not self.box.mounts and self.scratch and scratch.is_too_full(self.scratch, job["scratch"]):
             return wire.KILLED_SCRATCH
         return None
 
@@ -200,7 +216,11 @@ class _Execution:
     def end(self) -> None:
         """End every process and remove what the mounts do not."""
         self.end_processes()
-        if not self.box.mounted and self.scratch:
+        if self.box.mounts or not self.scratch:
+            return
+        if self.box.own_scratch:
+            scratch.empty(self.scratch)
+        else:
             scratch.remove(self.scratch)
 
     def end_processes(self) -> None:
@@ -212,22 +232,16 @@ class _Execution:
         """Send every descendant SIGKILL; false if there is none."""
         if not self.program:
             return False
-        if self.box.mounted:
+        if self.box.own_pids:
             with suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)  # all of this pid namespace but pid 1
-        elif self.box.uid is not None:
-            _kill_user(self.box.uid)
+                os.kill(-1, signal.SIGKILL)  # all of this pid namespace but its pid 1 and this process
         else:
-            # A stopped process makes no child, and their number is bounded: in the end all are stopped.
-            for number in (signal.SIGSTOP, signal.SIGKILL):
-                for pid in self.census.take().pids:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, number)
+            descendants.kill(self.census, self.box.uid)
         return True
 
     def reap(self) -> bool:
         """Wait for those that have ended, or in a pid namespace for all; false if there are no children left."""
-        flags = os.WNOHANG if not self.box.mounted else 0
+        flags = 0 if self.box.own_pids else os.WNOHANG
         try:
             while True:
                 pid, status = os.waitpid(-1, flags)
@@ -246,18 +260,6 @@ def _cpu_s_of(pid: int) -> float:
         return time.clock_gettime((~pid << 3) | 2)
     except OSError:
         return 0.0  # it has just ended
-
-
-def _kill_user(uid: int) -> None:
-    """Kill every process of a user that exists for this box only; one call reaches them all at the same moment."""
-    helper = os.fork()
-    if helper == 0:
-        try:
-            os.setresuid(uid, uid, uid)
-            os.kill(-1, signal.SIGKILL)
-        finally:
-            os._exit(0)
-    os.waitpid(helper, 0)
 
 
 def _tasks_of(uid: int) -> int:

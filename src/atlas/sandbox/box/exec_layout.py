@@ -46,13 +46,15 @@ class ExecLayout:
         shown = any(_OURS.startswith(path + "/") for path in self.paths())
         return found if not shown or any(_OURS.startswith(path + "/") for path in found) else [*found, _OURS]
 
-    def rules(self, *, mounted: bool) -> list[tuple[str, Access]]:
-        """Return what Landlock is to allow beside a scratch folder; ``mounted``: in a root that shows nothing else."""
-        rules: list[tuple[str, Access]] = [(device, "write") for device in DEVICES]
-        if mounted:
-            return [("/", "run"), *rules]
+    def rules(self, tier: str) -> list[tuple[str, Access]]:
+        """Return what Landlock is to allow in a box of ``tier``, beside a scratch folder and ``PROC``."""
+        devices: list[tuple[str, Access]] = [(device, "write") for device in DEVICES]
+        if tier in {"userns", "root"}:  # a root that shows nothing else
+            return [("/", "run"), *devices]
+        if tier == "bubblewrap":  # one in which the zygote's interpreter and processes are as well
+            return [*((path, "run") for path in (*self.paths(), KIT)), *devices]
         hidden = self.hidden()
-        return [*((path, "run") for top in self.paths() for path in _around(top, hidden)), *rules]
+        return [*((path, "run") for top in self.paths() for path in _around(top, hidden)), *devices]
 
 
 def _around(top: str, hidden: Iterable[str]) -> Iterator[str]:

@@ -163,6 +163,11 @@ def undumpable() -> None:
     _prctl("PR_SET_DUMPABLE", _PR_SET_DUMPABLE, 0)
 
 
+def dumpable() -> None:
+    """Take that back: the files of this process in a procfs belong to its user again."""
+    _prctl("PR_SET_DUMPABLE", _PR_SET_DUMPABLE, 1)
+
+
 def keep_capabilities_over_setuid() -> None:
     """Let the permitted set survive the coming change from uid 0."""
     _prctl("PR_SET_KEEPCAPS", _PR_SET_KEEPCAPS, 1)

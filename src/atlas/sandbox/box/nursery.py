@@ -7,17 +7,15 @@ started, when the judge ends.
 
 from __future__ import annotations
 
-import _sitebuiltins
-import builtins
-import gc
 import importlib
 import os
 import select
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any
 
-from atlas.sandbox.box import kernel, layout, rehearsal, scratch, wire, zygote
+from atlas.sandbox.box import cgroup, kernel, layout, scratch, warm, wire, zygote
 
 
 def main(control_fd: int, judge: int, packages: tuple[str, ...] = (), preload: tuple[str, ...] = ()) -> None:
@@ -26,33 +24,30 @@ def main(control_fd: int, judge: int, packages: tuple[str, ...] = (), preload: t
     ``packages`` are folders that programs import from beside the library, ``preload`` modules to have warm.
     """
     kernel.die_with_parent(judge)
-    builtins.exit, builtins.quit = (
-        _sitebuiltins.Quitter(name, "Ctrl-D") for name in ("exit", "quit")
-    )  # as site has them
-    # Received descriptors must never land on the numbers that a program's process uses.
-    while os.open(os.devnull, os.O_RDWR) < zygote.FIRST_FREE_FD:
-        pass
+    warm.up()
     shown = layout.discover(packages, preload)
-    rehearsal.rehearse()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    warm.keep()
+    environment = dict(os.environ)
     if not preload:  # libraries read their settings from the environment when they are loaded
         os.environ.clear()
-    _Nursery(socket.socket(fileno=control_fd), os.pidfd_open(judge), shown).serve()
+    _Nursery(socket.socket(fileno=control_fd), os.pidfd_open(judge), shown, environment).serve()
 
 
 class _Nursery:
-    def __init__(self, control: socket.socket, judge: int, shown: layout.Layout) -> None:
+    def __init__(self, control: socket.socket, judge: int, shown: layout.Layout, environment: dict[str, str]) -> None:
         self.control = control
         self.judge = judge
         self.layout = shown
+        self.environment = environment
+        """What an interpreter is to be started with."""
+        self.groups = cgroup.Groups(cgroup.proved(cgroup.find()))
         self.zygotes: dict[int, int] = {}
         self.exits: dict[int, int] = {}
         """Descriptors that become readable when a zygote ends -> its process id."""
 
     def serve(self) -> None:
-        wire.send(self.control, {"ready": True})
+        place = self.groups.place
+        wire.send(self.control, {"ready": True, "cgroup": place.folder, "without_cgroup": place.reason})
         while True:
             poll = select.poll()
             for fd in (self.control.fileno(), self.judge, *self.exits):
@@ -71,12 +66,20 @@ class _Nursery:
             os.kill(pid, signal.SIGKILL)
         while self.exits:
             self.reap(next(iter(self.exits)))
+        self.groups.close()
         scratch.sweep()
 
     def handle(self, message: dict[str, Any], fds: list[int]) -> None:
+        number = message["id"]
         if message["do"] == "kill":
-            if (pid := self.zygotes.get(message["id"])) is not None:
+            if (pid := self.zygotes.get(number)) is not None:
                 os.kill(pid, signal.SIGKILL)
+            return
+        try:
+            group = self.groups.make(number)
+        except OSError as error:
+            with socket.socket(fileno=fds[0]) as sock:
+                wire.send(sock, {"error": f"no cgroup could be made: {error}"})
             return
         parent = os.getpid()
         pid = os.fork()
@@ -88,19 +91,39 @@ class _Nursery:
             for fd in self.exits:
                 os.close(fd)
             # Zygotes get apart by this number, within the nursery's own.
-            number = parent * 64 + message["id"] % 64
-            if "shown" in message:
-                exec_zygote = importlib.import_module("atlas.sandbox.box.exec_zygote")  # few runs need it
-                exec_zygote.main(sock, message["tier"], message["shown"], number)
+            try:
+                serve = self.prepared(sock, message["tier"], message.get("shown"), parent * 64 + number % 64, group)
+            except OSError as error:
+                wire.send(sock, {"error": str(error)})
             else:
-                zygote.main(sock, message["tier"], self.layout, number)
+                serve()
             os._exit(0)
         os.close(fds[0])
-        self.zygotes[message["id"]] = pid
+        self.zygotes[number] = pid
         self.exits[os.pidfd_open(pid)] = pid
+
+    def prepared(
+        self, sock: socket.socket, tier: str, shown: list[str] | None, number: int, group: str | None
+    ) -> Callable[[], None]:
+        """Make this process a zygote of ``tier``, with ``shown`` one for executables; return what serves the judge.
+
+        Raises:
+            OSError: the tier is not to be had here.
+        """
+        bound = None if group is None else cgroup.Bound.enter(group)
+        # Few runs need the modules that are imported here.
+        if tier == "bubblewrap":
+            bubblewrap = importlib.import_module("atlas.sandbox.box.bubblewrap")
+            bubblewrap.enter(sock, self.layout, number, shown, bound, self.environment)
+        if shown is not None:
+            exec_zygote = importlib.import_module("atlas.sandbox.box.exec_zygote")
+            return exec_zygote.prepared(sock, tier, shown, number, bound)
+        return zygote.prepared(sock, tier, self.layout, number, bound)
 
     def reap(self, fd: int) -> None:
         pid = self.exits.pop(fd)
         os.close(fd)
         os.waitpid(pid, 0)
-        self.zygotes = {key: value for key, value in self.zygotes.items() if value != pid}
+        for number in [number for number, started in self.zygotes.items() if started == pid]:
+            del self.zygotes[number]
+            self.groups.remove(number)

@@ -1,14 +1,16 @@
-"""Scratch folders where none can be mounted: made in memory, watched for their size, removed whatever was made of them.
+"""Scratch folders where none can be mounted: named after their owner, measured, emptied, and swept when it is gone.
 
-A program under Landlock can write to its own folder only; it may have left a tree there that is deeper than any path
-may be long, and folders that nobody may enter.
+What lies in them was made by programs: trees may be deeper than any path may be long, and closed to everybody.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import stat
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 
 BYTES = 64 << 20
@@ -16,6 +18,7 @@ BYTES = 64 << 20
 MOST_FILES = 1024
 """And how many files and folders, where it is mounted."""
 
+_NAME = re.compile(r"atlas-box-(\d+)-(\d+)-")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """How a folder is opened: a program at work may put a link or a pipe in its place."""
 _DEEPEST = 16
@@ -23,67 +26,102 @@ _ENTRY_BYTES = 16 << 10
 """What a file or a folder counts for beside its content: nothing else keeps a program from making any number."""
 
 
-def make(zygote: int, owner: int | None) -> str:
-    """Make a folder for an execution of the zygote with that process id, for the user ``owner`` if given."""
-    folder = tempfile.mkdtemp(prefix=f"{_prefix()}{zygote}-", dir=_place())
-    if owner is not None:
-        os.chown(folder, owner, owner)
-    return folder
+def name(owner: int) -> str:
+    """Return how the names of what the process ``owner`` makes begin; other pid namespaces may share the folder."""
+    return f"atlas-box-{_pid_namespace()}-{owner}-"
 
 
-def _place() -> str:
+def left_by_the_dead(folder: str) -> Iterator[str]:
+    """Yield the paths in ``folder`` that are named after processes of this pid namespace that are gone."""
+    for entry in os.listdir(folder):
+        named = _NAME.match(entry)
+        if named and int(named[1]) == _pid_namespace() and not os.path.exists(f"/proc/{named[2]}"):
+            yield f"{folder}/{entry}"
+
+
+def _pid_namespace() -> int:
+    return os.stat("/proc/self/ns/pid").st_ino
+
+
+def place() -> str:
+    """Return where scratch folders are made: in memory, if there is such a place."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
 
 
-def _prefix() -> str:
-    # /dev/shm may be shared with containers, whose process ids mean nothing here.
-    return f"atlas-box-{os.stat('/proc/self/ns/pid').st_ino}-"
+def make(owner: int, user: int | None) -> str:
+    """Make a folder of the process ``owner``, for the user ``user`` if given, and return its path."""
+    folder = tempfile.mkdtemp(prefix=name(owner), dir=place())
+    if user is not None:
+        os.chown(folder, user, user)
+    return folder
 
 
 def sweep() -> None:
-    """Remove folders whose zygotes are gone and which nobody else could remove, as all were killed at once."""
-    prefix = _prefix()
-    for entry in os.scandir(_place()):
-        zygote = entry.name.removeprefix(prefix).partition("-")[0]
-        if entry.name.startswith(prefix) and not os.path.exists(f"/proc/{zygote}"):
-            remove(entry.path)
+    """Remove folders whose owners are gone and which nobody else could remove, as all were killed at once."""
+    for folder in left_by_the_dead(place()):
+        remove(folder)
 
 
 def remove(folder: str) -> None:
-    """Remove a folder and all below it. What belongs to another user stays."""
-    place, first = os.path.split(folder)
-    parent = os.open(place, _FOLDER)
-    left = [first]
-    number = 0
+    """Remove a folder that nothing uses any more, and all in it. What belongs to another user stays."""
+    with suppress(OSError):
+        parent = os.open(os.path.dirname(folder), _FOLDER)
+        try:
+            last = os.path.basename(folder)
+            top = _opened(last, parent)
+            try:
+                _clear(top)
+            finally:
+                os.close(top)
+            os.rmdir(last, dir_fd=parent)
+        finally:
+            os.close(parent)
+
+
+def empty(folder: str) -> None:
+    """Remove all that is in a folder that nothing uses any more.
+
+    Raises:
+        OSError: something in it belongs to somebody else.
+    """
+    top = os.open(folder, _FOLDER)
     try:
-        with suppress(OSError):
-            while left:
-                name = left.pop()
-                current = _opened(name, parent)
-                try:
-                    for entry in os.listdir(current):
-                        if not stat.S_ISDIR(os.stat(entry, dir_fd=current, follow_symlinks=False).st_mode):
-                            os.unlink(entry, dir_fd=current)
-                            continue
-                        # Beside the first, each can be reached by name, and no descriptor is held on the way down.
-                        number += 1
-                        left.append(f"{first}.{number}")
-                        os.close(_opened(entry, current))
-                        os.rename(entry, left[-1], src_dir_fd=current, dst_dir_fd=parent)
-                finally:
-                    os.close(current)
-                os.rmdir(name, dir_fd=parent)
+        _clear(top)
     finally:
-        os.close(parent)
+        os.close(top)
 
 
-def _opened(name: str, parent: int) -> int:
-    """Open a folder, whatever its mode, and let it be changed."""
+def _clear(top: int) -> None:
+    """Remove all in the folder ``top``. What lies deeper moves up to it first, so that no depth is too deep."""
+    while entries := os.listdir(top):
+        for entry in entries:
+            if not _is_folder(entry, top):
+                os.unlink(entry, dir_fd=top)
+                continue
+            inner = _opened(entry, top)
+            try:
+                for below in os.listdir(inner):
+                    if _is_folder(below, inner):
+                        os.close(_opened(below, inner))  # its link to the folder above is to change
+                        os.rename(below, secrets.token_hex(16), src_dir_fd=inner, dst_dir_fd=top)
+                    else:
+                        os.unlink(below, dir_fd=inner)
+            finally:
+                os.close(inner)
+            os.rmdir(entry, dir_fd=top)
+
+
+def _is_folder(entry: str, folder: int) -> bool:
+    return stat.S_ISDIR(os.stat(entry, dir_fd=folder, follow_symlinks=False).st_mode)
+
+
+def _opened(entry: str, folder: int) -> int:
+    """Open the folder ``entry`` of a folder, whatever its mode, and let it be changed."""
     try:
-        fd = os.open(name, _FOLDER, dir_fd=parent)
+        fd = os.open(entry, _FOLDER, dir_fd=folder)
     except PermissionError:
-        os.chmod(name, 0o700, dir_fd=parent)
-        fd = os.open(name, _FOLDER, dir_fd=parent)
+        os.chmod(entry, 0o700, dir_fd=folder)
+        fd = os.open(entry, _FOLDER, dir_fd=folder)
     os.fchmod(fd, 0o700)
     return fd
 
@@ -96,23 +134,23 @@ def is_too_full(folder: str, most: int) -> bool:
         return True
 
 
-def _size(name: str, parent: int | None, most: int, deepest: int) -> int:
-    """Return the bytes below the folder ``name`` of the folder ``parent``; counting ends above ``most``."""
+def _size(entry: str, folder: int | None, most: int, deepest: int) -> int:
+    """Return the bytes below the folder ``entry`` of a folder; counting ends above ``most``."""
     if deepest == 0:
         return most + 1
     total = 0
-    folder = os.open(name, _FOLDER, dir_fd=parent)
+    opened = os.open(entry, _FOLDER, dir_fd=folder)
     try:
-        for entry in os.listdir(folder):
+        for below in os.listdir(opened):
             try:
-                about = os.stat(entry, dir_fd=folder, follow_symlinks=False)
+                about = os.stat(below, dir_fd=opened, follow_symlinks=False)
                 total += _ENTRY_BYTES + about.st_blocks * 512
                 if stat.S_ISDIR(about.st_mode):
-                    total += _size(entry, folder, most - total, deepest - 1)
+                    total += _size(below, opened, most - total, deepest - 1)
             except (FileNotFoundError, NotADirectoryError):  # moved under way
                 continue
             if total > most:
                 break
     finally:
-        os.close(folder)
+        os.close(opened)
     return total

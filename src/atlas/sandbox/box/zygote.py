@@ -16,49 +16,84 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from atlas.sandbox.box import bundle, child, kernel, landlock, namespaces, roles, scratch, seccomp, wire
+from atlas.sandbox.box import (
+    bundle,
+    cgroup,
+    child,
+    descendants,
+    kernel,
+    landlock,
+    namespaces,
+    roles,
+    scratch,
+    seccomp,
+    wire,
+)
 from atlas.sandbox.box.layout import Layout
+from atlas.sandbox.box.procfs import Census
 
-FIRST_FREE_FD = 10
 _UID_BASE = 1_700_000_000
 _FEW_USERS = 4096
 _SHORTEST_WAIT_MS = 5
 _LOOK_EVERY_S = 0.1
 _BLANK = wire.STAGE.pack(-1, 0, 0) + bytes(mmap.PAGESIZE - wire.STAGE.size)
+_FILES = 3
+"""That a program writes to and the judge holds: standard output and error, and the result."""
 
 
-def main(sock: socket.socket, tier: str, layout: Layout, number: int) -> None:
-    """Set up the box of ``tier`` and serve ``sock`` until the judge closes it; ``number`` is this zygote's
-    own.
+def prepared(
+    sock: socket.socket, tier: str, layout: Layout, number: int, bound: cgroup.Bound | None
+) -> Callable[[], None]:
+    """Set up the box of ``tier``; return what serves ``sock`` until the judge closes it.
+
+    ``number`` is this zygote's own, ``bound`` its hold on the memory of all that runs in the box.
+
+    Raises:
+        OSError: the tier is not to be had here.
     """
+    proc = os.open("/proc", os.O_PATH | os.O_CLOEXEC)  # there is none in the box
+    uid = private_uid(number) if os.geteuid() == 0 else None
+    if tier == "landlock":
+        if landlock.version() == 0:
+            raise OSError("this kernel has no Landlock")
+        scratch.sweep()
+    elif tier != "unsafe":
+        if tier == "root" and uid is None:
+            raise OSError("there is no second user to run programs as")
+        nursery = os.getppid()
+        namespaces.enter(layout, user_namespace=tier == "userns", outer_uid=uid)
+        become_init(nursery)
+    return _settled(sock, _open_box(layout, uid) if tier == "unsafe" else _box(tier, layout, uid), layout, proc, bound)
+
+
+def prepared_in_bubblewrap(
+    sock: socket.socket, layout: Layout, uid: int | None, proc: int, bound: cgroup.Bound | None
+) -> Callable[[], None]:
+    """As ``prepared``, in a box that is there; ``proc`` is a descriptor of a procfs that knows this process."""
+    return _settled(sock, _box("bubblewrap", layout, uid), layout, proc, bound)
+
+
+def _settled(
+    sock: socket.socket, box: child.Box, layout: Layout, proc: int, bound: cgroup.Bound | None
+) -> Callable[[], None]:
+    if not kernel.SUPPORTED:
+        raise OSError(f"system calls are known for x86-64 and aarch64 only, not for {os.uname().machine}")
     try:
-        if not kernel.SUPPORTED:
-            raise OSError(f"system calls are known for x86-64 and aarch64 only, not for {os.uname().machine}")
-        proc = os.open("/proc", os.O_PATH | os.O_CLOEXEC)  # there is none in the box
-        uid = private_uid(number) if os.geteuid() == 0 else None
-        if tier == "landlock":
-            if landlock.version() == 0:
-                raise OSError("this kernel has no Landlock")
-            scratch.sweep()
-        else:
-            if tier == "root" and uid is None:
-                raise OSError("there is no second user to run programs as")
-            nursery = os.getppid()
-            namespaces.enter(layout, user_namespace=tier == "userns", outer_uid=uid)
-            become_init(nursery)
-        box = _box(tier, layout, uid)
         _warm(layout)
-        child.prepare(box)
-        base = _address_space(proc)
-        os.close(proc)
-    except (OSError, ImportError) as error:
-        wire.send(sock, {"error": str(error)})
-        return
-    wire.serve(sock, landlock.version(), _Zygote(sock, box, base, layout).answer)
+    except ImportError as error:
+        raise OSError(str(error)) from error
+    child.prepare(box)
+    base, resident = process_memory(proc)
+    os.close(proc)
+    if bound is not None:
+        # Of this process and a program, which is its copy and one process, the kernel kills the one that has grown.
+        bound.keep(resident)
+    return partial(wire.serve, sock, landlock.version(), _Zygote(sock, box, base, layout, bound).answer)
 
 
 def _warm(layout: Layout) -> None:
@@ -88,8 +123,25 @@ def _box(tier: str, layout: Layout, uid: int | None) -> child.Box:
         # Root's own library, a user without rights: reading is then up to Landlock alone.
         capabilities=kernel.CAP_DAC_READ_SEARCH if hidden_library else 0,
         # The kernel counts a user's tasks; that bounds one program where the user is the program's own.
-        own_user=uid is not None or tier == "userns",
+        own_user=uid is not None or tier != "landlock",
         folder="/" if tier == "landlock" else layout.scratch(),
+        mounts=tier in {"userns", "root"},
+    )
+
+
+def _open_box(layout: Layout, uid: int | None) -> child.Box:
+    """Say how processes run that nothing but limits holds back: under another user than root, if that one can."""
+    uid = uid if layout.readable_by_all() else None
+    scratch.sweep()
+    kernel.adopt_orphans()
+    return child.Box(
+        ruleset=None,
+        filter=None,
+        uid=uid,
+        capabilities=0,
+        own_user=uid is not None,
+        folder=scratch.make(os.getpid(), uid),
+        mounts=False,
     )
 
 
@@ -115,9 +167,11 @@ def private_uid(number: int) -> int | None:
     return first + count // 2 + number % (count // 4)
 
 
-def _address_space(proc: int) -> int:
+def process_memory(proc: int) -> tuple[int, int]:
+    """Return the bytes of address space that this process has, and those that are resident."""
     with open(os.open("self/statm", os.O_RDONLY, dir_fd=proc), encoding="ascii") as file:
-        return int(file.read().split()[0]) * mmap.PAGESIZE
+        size, resident = (int(pages) * mmap.PAGESIZE for pages in file.read().split()[:2])
+    return size, resident
 
 
 def become_init(nursery: int) -> None:
@@ -138,7 +192,7 @@ def become_init(nursery: int) -> None:
 
 
 def _tasks(pid: int) -> int:
-    """Count threads where the kernel has no limit on them for us; only the Landlock tier has /proc."""
+    """Count threads where the kernel has no limit on them for us; a tier where that is so has /proc."""
     try:
         return len(os.listdir(f"/proc/{pid}/task"))
     except FileNotFoundError:
@@ -146,11 +200,14 @@ def _tasks(pid: int) -> int:
 
 
 class _Zygote:
-    def __init__(self, sock: socket.socket, box: child.Box, base: int, layout: Layout) -> None:
+    def __init__(
+        self, sock: socket.socket, box: child.Box, base: int, layout: Layout, bound: cgroup.Bound | None
+    ) -> None:
         self.sock = sock
         self.box = box
         self.base = base
         self.layout = layout
+        self.bound = bound
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
         """Shared with the present execution's process: which input it is at, or why it could not start."""
         self.poll = select.poll()
@@ -159,7 +216,7 @@ class _Zygote:
         """Counts up when a process has confined itself; from then on it may lie, but not take this back."""
         self.link = child.Link(self.started, self.page, os.getpid(), roles.reserve())
         self.scratch = self._scratch_state()
-        self.watched: str | None = None
+        self.watched = box.folder if box.emptied else None
         """A scratch folder that only looking keeps small."""
 
     def answer(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
@@ -209,6 +266,8 @@ class _Zygote:
             output=job["output"],
             processes=job["processes"] if self.box.own_user else None,
         )
+        if self.bound is not None:
+            self.bound.allow(job["memory"] + _FILES * job["output"] + scratch.BYTES)
         start = time.monotonic()
         pid = kernel.fork()
         if pid == 0:
@@ -218,6 +277,10 @@ class _Zygote:
         killed, stage, cpu_from = self.supervise(pid, job, start)
         _, status, usage = os.wait4(pid, 0)
         cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - start
+        if self.box.filter is None:
+            self._end_others()
+        if status == signal.SIGKILL and self.bound is not None and self.bound.killed():
+            killed = killed or wire.KILLED_MEMORY
         setup_error = self._setup_error()
         return {
             "exit": os.waitstatus_to_exitcode(status),
@@ -265,16 +328,28 @@ class _Zygote:
                 wait = min(cpu_left, wall_s - (wall - wall_from))
                 if wait <= 0:
                     killed = wire.KILLED_CPU if cpu_left <= 0 else wire.KILLED_WALL
-                elif not self.box.own_user and _tasks(pid) > job["processes"]:
-                    killed = wire.KILLED_TASKS
-                elif self.watched is not None and scratch.is_too_full(self.watched, scratch.BYTES):
-                    killed = wire.KILLED_SCRATCH
+                elif looks:
+                    killed = killed or self._excess(pid, job)
                 if killed:
                     os.kill(pid, signal.SIGKILL)
                     return killed, stage, cpu_from
         finally:
             self.poll.unregister(exited)
             os.close(exited)
+
+    def _excess(self, pid: int, job: dict[str, Any]) -> str | None:
+        """Say which limit is exceeded of those that the kernel does not hold here."""
+        if not self.box.own_user and _tasks(pid) > job["processes"]:
+            return wire.KILLED_TASKS
+        if self.watched is not None and scratch.is_too_full(self.watched, scratch.BYTES):
+            return wire.KILLED_SCRATCH
+        return None
+
+    def _end_others(self) -> None:
+        """End what the process started where no filter denies it that."""
+        proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descendants.end(Census(proc), self.box.uid)
+        os.close(proc)
 
     def _end_if_judge_is_gone(self, pid: int) -> None:
         message, fds = wire.receive(self.sock)
@@ -293,18 +368,23 @@ class _Zygote:
             return text or "the process ended before it was confined"
         return None
 
-    def _scratch_state(self) -> tuple[int, int] | None:
+    def _scratch_state(self) -> tuple[int, int, int] | None:
         if self.box.folder == "/":
             return None
         state = os.stat(self.box.folder)
-        return state.st_mtime_ns, state.st_ctime_ns
+        # Two changes within one tick of the file system's clock have one time; a tmpfs counts the entries in the size.
+        return state.st_mtime_ns, state.st_ctime_ns, state.st_size
 
     def _renew_scratch(self) -> None:
         """Replace the scratch folder if it was touched at all; the rules must name the new one."""
-        if self._scratch_state() == self.scratch:
+        folder = self.box.folder
+        if folder == "/" or (self._scratch_state() == self.scratch and not (self.box.emptied and os.listdir(folder))):
             return
-        namespaces.renew_scratch(self.box.folder)
-        if self.box.ruleset is not None:
-            os.close(self.box.ruleset)
-            self.box.ruleset = _ruleset(self.layout, mounted=True)
+        if self.box.emptied:
+            scratch.empty(folder)
+        else:
+            namespaces.renew_scratch(folder)
+            if self.box.ruleset is not None:
+                os.close(self.box.ruleset)
+                self.box.ruleset = _ruleset(self.layout, mounted=True)
         self.scratch = self._scratch_state()

@@ -3,7 +3,7 @@
 
 from probe import PATH, SYSCALL, Denied, Ok, Run
 
-MOUNTED = frozenset({"userns", "root"})
+SCRATCH = frozenset({"userns", "root", "bubblewrap"})
 """Where there is a scratch folder to make links in."""
 
 REFUSED = [
@@ -18,9 +18,9 @@ REFUSED = [
 ]  # fmt: skip
 
 RUNS = [
-    Run("a link to the root", "def f():\n    os.symlink('/', 'evil')\n    return [attempt(lambda: open('evil/etc/passwd')), os.path.exists('evil' + os.__file__)]", (Ok(["denied: ENOENT", True]),), tiers=MOUNTED),
-    Run("links in a circle", "def f():\n    os.symlink('b', 'a')\n    os.symlink('a', 'b')\n    return attempt(lambda: open('a'))", (Ok("denied: ELOOP"),), tiers=MOUNTED),
-    Run("the scratch folder swapped for a link", "def f():\n    place = os.getcwd()\n    tried = attempt(lambda: os.rmdir(place)), attempt(lambda: os.rename(place, place + '2'))\n    return {*tried} <= {'denied: EBUSY', 'denied: EACCES', 'denied: EROFS'}", (Ok(True),), tiers=MOUNTED),
-    Run("a chain of a thousand links", "def f():\n    for i in range(900): os.symlink(str(i + 1), str(i))\n    return attempt(lambda: open('0'))", (Ok("denied: ELOOP"),), tiers=MOUNTED),
-    Run("a name that climbs", "def f():\n    os.mkdir('evil')\n    os.chdir('evil')\n    return [attempt(lambda: open('../' * 30 + 'etc/passwd')), os.stat('/') == os.stat('../' * 30)]", (Ok(["denied: ENOENT", True]),), tiers=MOUNTED),
+    Run("a link to the root", "def f():\n    os.symlink('/', 'evil')\n    return [attempt(lambda: open('evil/etc/passwd')), os.path.exists('evil' + os.__file__)]", (Ok(["denied: ENOENT", True]),), tiers=SCRATCH),
+    Run("links in a circle", "def f():\n    os.symlink('b', 'a')\n    os.symlink('a', 'b')\n    return attempt(lambda: open('a'))", (Ok("denied: ELOOP"),), tiers=SCRATCH),
+    Run("the scratch folder swapped for a link", "def f():\n    place = os.getcwd()\n    tried = attempt(lambda: os.rmdir(place)), attempt(lambda: os.rename(place, place + '2'))\n    return {*tried} <= {'denied: EBUSY', 'denied: EACCES', 'denied: EROFS'}", (Ok(True),), tiers=SCRATCH),
+    Run("a chain of a thousand links", "def f():\n    for i in range(900): os.symlink(str(i + 1), str(i))\n    return attempt(lambda: open('0'))", (Ok("denied: ELOOP"),), tiers=SCRATCH),
+    Run("a name that climbs", "def f():\n    os.mkdir('evil')\n    os.chdir('evil')\n    return [attempt(lambda: open('../' * 30 + 'etc/passwd')), os.stat('/') == os.stat('../' * 30)]", (Ok(["denied: ENOENT", True]),), tiers=SCRATCH),
 ]  # fmt: skip
