@@ -15,7 +15,7 @@ from typing import Any
 
 from atlas.compare import codec
 from atlas.compare.rules import Rule, equal
-from atlas.sandbox.box import nursery
+from atlas.sandbox.box import warm
 from sandbox_peers.case import Case
 
 
@@ -24,11 +24,9 @@ class BareFork:
 
     def start(self, workers: int) -> None:
         self._workers = workers
-        for name in nursery._PRELOAD:
+        for name in warm.PRELOAD:
             importlib.import_module(name)
-        gc.collect()
-        gc.freeze()
-        gc.disable()
+        warm.keep()
 
     def judge(self, cases: Sequence[Case]) -> list[bool]:
         if self._workers == 1:

@@ -11,7 +11,7 @@ import os
 from atlas.sandbox.box import rehearsal
 
 FIRST_FREE_FD = 10
-_PRELOAD = """
+PRELOAD = """
 abc array ast base64 bisect calendar cmath collections collections.abc contextlib copy copyreg csv
 dataclasses datetime decimal enum fractions functools gc hashlib heapq inspect io itertools json keyword
 linecache locale math numbers operator os os.path pprint queue random re reprlib select signal socket
@@ -22,7 +22,7 @@ unicodedata unittest uuid warnings weakref zlib
 
 def up() -> None:
     """Load the modules that programs use and run what they will run, once for all of them."""
-    for name in _PRELOAD:
+    for name in PRELOAD:
         importlib.import_module(name)
     builtins.exit, builtins.quit = (
         _sitebuiltins.Quitter(name, "Ctrl-D") for name in ("exit", "quit")
