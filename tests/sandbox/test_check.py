@@ -8,10 +8,8 @@ import pytest
 
 from atlas.problem import Call
 from atlas.sandbox import Limits, Program, Status
-from atlas.sandbox.canary import TIERS, UNSAFE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-TESTED_TIERS = (*TIERS, UNSAFE)
 
 CHECK = """
 def check(candidate):

@@ -10,4 +10,6 @@ imported by the judge, save ``bootstrap``, ``wire`` and ``bundle``. ``kernel`` a
            └── exec zygote (for compilers and other languages)
                  └── init, one an execution (its own namespaces, mounts and scratch folder; counts and kills)
                        └── the program: confined, then executed
+
+In the tier ``bubblewrap`` the nursery's child becomes ``bwrap``, and the zygote is a fresh interpreter inside.
 """
