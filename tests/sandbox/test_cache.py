@@ -58,7 +58,7 @@ async def test_a_loop_is_remembered_and_nothing_behind_it_is_run(sandbox, cache)
     first = await sandbox.run(program, inputs, limits, until_clock=True)
     assert [o.status for o in first] == [Status.OK, Status.CPU_LIMIT]
     assert await sandbox.run(program, inputs, limits, until_clock=True) == first
-    assert len(cache.get(keys_of(program, inputs, limits, fresh=False))) == 2
+    assert len(cache.get(keys_of(program, inputs, limits, tier="userns", fresh=False))) == 2
     whole = await sandbox.run(program, inputs, limits)
     assert whole[:2] == first
     assert whole[2].status is Status.OK
@@ -78,7 +78,7 @@ async def test_results_outlive_the_sandbox(tmp_path):
 def test_every_observation_survives(cache):
     values = [None, True, 1, 1.5, -0.0, math.inf, "\ud800", b"\xff", (1, [2]), {(1, 2): {3}}, 1 << 70]
     program = Program("p", "f")
-    keys = keys_of(program, [Call((v,)) for v in values], Limits(), fresh=False)
+    keys = keys_of(program, [Call((v,)) for v in values], Limits(), tier="userns", fresh=False)
     seen = [Observation(Status.OK, v, "out\ud800", "err", "e", n, 0.5, 0.25) for n, v in enumerate(values)]
     cache.put(dict(zip(keys, seen, strict=True)))
     found = cache.get(keys)
@@ -88,14 +88,14 @@ def test_every_observation_survives(cache):
 
 @pytest.mark.parametrize("status", [Status.WALL_LIMIT, Status.INFRASTRUCTURE])
 def test_what_hung_on_the_moment_is_not_kept(cache, status):
-    keys = keys_of(Program("p"), [Stdin("x")], Limits(), fresh=False)
+    keys = keys_of(Program("p"), [Stdin("x")], Limits(), tier="userns", fresh=False)
     cache.put({keys[0]: Observation(status)})
     assert cache.get(keys) == {}
 
 
 def test_keys_tell_apart_what_looks_alike():
     inputs = [Stdin("[]"), Call(()), Stdin(""), Call(("",)), Call(([],)), Call(((),)), Stdin("\ud800")]
-    assert len(set(keys_of(Program("p"), inputs, Limits(), fresh=False))) == len(inputs)
+    assert len(set(keys_of(Program("p"), inputs, Limits(), tier="userns", fresh=False))) == len(inputs)
 
 
 def test_the_longest_unused_go_first(tmp_path):
@@ -125,3 +125,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"file.* can't be used to keep results"):
         ResultCache.open(tmp_path / "file" / "results.sqlite")
+
+
+def test_a_result_is_that_of_its_tier():
+    asked = Program("p"), [Stdin("x")], Limits()
+    assert keys_of(*asked, tier="unsafe", fresh=False) != keys_of(*asked, tier="userns", fresh=False)

@@ -107,3 +107,13 @@ async def test_a_cancelled_check_frees_its_worker(sandbox):
 async def test_only_functions_are_checked(sandbox):
     with pytest.raises(ValueError, match="function"):
         await sandbox.run_check(Program("print(1)"), "")
+
+
+@pytest.mark.parametrize("end", ["StopIteration", "StopAsyncIteration"])
+async def test_the_end_of_an_iteration_ends_none_of_the_check(sandbox, end):
+    program = Program(f"def f(x): raise {end}", "f")
+    check = (
+        "def check(candidate):\n    for got, want in zip(map(candidate, [1, 2]), [2, 3]):\n        assert got == want"
+    )
+    seen = await sandbox.run_check(program, check)
+    assert (seen.status, seen.error) == (Status.EXCEPTION, f"ProgramError: {end}: ")

@@ -1,5 +1,7 @@
 """How long programs may take beside others: the rule, and what the sandbox does by it."""
 
+import math
+
 import pytest
 
 from atlas.problem import Call
@@ -50,6 +52,15 @@ def test_two_clocks_or_no_loading_is_the_end():
     assert not hopeless(0, {(0, 0): took(1, CPU), (1, 0): took(1, CPU)})
     assert hopeless(0, {(0, 0): took(1, CPU), (0, 1): took(1, WALL)})
     assert hopeless(0, {(0, 0): Observation(Status.NO_LOAD)})
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"cpu_s": math.inf}, {"cpu_s": 0}, {"wall_s": -1}, {"load_cpu_s": math.nan}, {"memory_mb": 0}, {"processes": 0}],
+)
+def test_limits_that_bound_nothing_are_refused(limits):
+    with pytest.raises(ValueError, match="limits of"):
+        Limits(**limits)
 
 
 class Scripted:

@@ -52,7 +52,10 @@ def numbers(calls):
 
 CHECKED = numbers(
     getattr(seccomp, name)
-    for name in "CLONE KILL TGKILL PRLIMIT PRCTL FCNTL IOCTL SOCKETPAIR _SCHED_GETAFFINITY".split()
+    for name in (
+        *"CLONE KILL TGKILL PRLIMIT PRCTL FCNTL IOCTL SOCKETPAIR GETSOCKOPT SETSOCKOPT".split(),
+        "_SCHED_GETAFFINITY",
+    )
 )
 
 
@@ -102,4 +105,7 @@ def test_arguments_are_looked_at():
     assert of(seccomp.SOCKETPAIR, 2, 1) == refused(errno.EPERM), "the network"
     assert {of(seccomp.FCNTL, 3, c) for c in seccomp.FCNTL_ALLOWED} == {ALLOW}
     assert of(seccomp.FCNTL, 3, 8) == refused(errno.EPERM), "F_SETOWN"
+    assert of(seccomp.GETSOCKOPT, 5, 1, 3) == ALLOW
+    assert of(seccomp.GETSOCKOPT, 5, 1, 77) == refused(errno.EPERM), "SO_PEERPIDFD"
+    assert of(seccomp.SETSOCKOPT, 5, 1, 26) == refused(errno.EPERM), "SO_ATTACH_FILTER"
     assert of(seccomp.IOCTL, 0, 0x5412) == refused(errno.EPERM), "TIOCSTI"

@@ -82,3 +82,9 @@ async def test_other_languages_end_as_they_do_in_a_box(sandbox, code, status):
     (seen,) = await sandbox.run(Program(code, language="bash"), [Stdin("in\n")], limits)
     assert seen.status is status, seen
     assert status is not Status.OK or seen.stdout == "in\n42\n"
+
+
+async def test_what_a_program_starts_has_its_standard_streams(sandbox):
+    code = "import subprocess\nprint('own', flush=True)\nsubprocess.run(['sh', '-c', 'echo started; cat'])"
+    (seen,) = await sandbox.run(Program(code), [Stdin("given\n")])
+    assert (seen.status, seen.stdout) == (Status.OK, "own\nstarted\ngiven\n")

@@ -134,14 +134,14 @@ def run(
     profile = STANDARD if packages is None else Profile.of_environment(packages, preload=preload)
     ask = _Ask(Program(code, entry, language), inputs, shown, limits, profile, tier, files, scratch)
     used, observed = asyncio.run(_run(ask))
-    if scratch is not None:
-        _save(observed, scratch)
     if as_json:
         rows = [_row(ask, input, o) for input, o in zip(ask.shown, observed, strict=True)]
         click.echo(json.dumps({"tier": used, "executions": rows}, indent=1))
     else:
         for place, o in enumerate(observed):
             _print(ask, place, o)
+    if scratch is not None:
+        _save(observed, scratch)
     return 0 if all(o.status is Status.OK for o in observed) else 1
 
 

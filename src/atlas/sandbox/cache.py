@@ -22,7 +22,7 @@ from atlas.problem import Call, Input
 from atlas.sandbox.profile import STANDARD, Profile
 from atlas.sandbox.types import Limits, Observation, Program, Status
 
-_VERSION = 1
+_VERSION = 2
 _MOST = 500_000
 """Results kept; the longest unused ones go first, a tenth at a time."""
 _AT_ONCE = 500
@@ -106,16 +106,17 @@ class ResultCache:
 
 
 def keys_of(
-    program: Program, inputs: Sequence[Input], limits: Limits, profile: Profile = STANDARD, *, fresh: bool
+    program: Program, inputs: Sequence[Input], limits: Limits, profile: Profile = STANDARD, *, tier: str, fresh: bool
 ) -> list[bytes]:
-    """The name of each question: program, input, limits, interpreter and profile, and whether the process is its own.
+    """The name of each question: program, input, limits, interpreter, profile and tier, and whether the process is its
+    own.
 
     An environment whose packages were changed in place has the same name: give it another, or drop the cache.
 
     Raises:
         CodecError: an argument is no plain data.
     """
-    about = [_VERSION, sys.version, asdict(profile), asdict(program), asdict(limits), fresh]
+    about = [_VERSION, sys.version, asdict(profile), asdict(program), asdict(limits), tier, fresh]
     base = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     return [_with(base, input) for input in inputs]
 

@@ -54,15 +54,18 @@ class Job:
         """Return what the zygote is told: limits alone, and whether files are wanted."""
         files = {} if self.scratch is None else {"keep_files": self.scratch.keep}
         return files | {
-            "inputs": len(self.inputs),
+            # A script, and a check, is compiled, imports and runs in one stage: there is no later one to begin.
+            "inputs": len(self.inputs) if self._loads_first() else 0,
             "cpu_s": self.limits.cpu_s,
-            # A script, and a check, is compiled, imports and runs in one stage.
-            "load_cpu_s": (self.limits.load_cpu_s if self.role in {"calls", "serve"} else None) or self.limits.cpu_s,
+            "load_cpu_s": (self.limits.load_cpu_s if self._loads_first() else None) or self.limits.cpu_s,
             "wall_s": self.limits.wall_s,
             "memory": self.limits.memory_mb << 20,
             "output": self.output_bytes(),
             "processes": self.limits.processes,
         }
+
+    def _loads_first(self) -> bool:
+        return self.role in {"calls", "serve"}
 
     def request(self) -> bytes:
         """Return what the program's process reads.

@@ -44,6 +44,9 @@ class NoTierError(SandboxError):
     def __init__(self, reasons: dict[str, str]) -> None:
         self.reasons = reasons
         told = "; ".join(f"{tier}: {reason}" for tier, reason in reasons.items())
+        if len(reasons) > 1 and len({*reasons.values()}) == 1:  # a module to preload that is not there
+            super().__init__(f"The sandbox cannot be set up: {told.partition(': ')[2].partition(';')[0]}.")
+            return
         super().__init__(
             f"No sandbox can be set up here ({told}); allow user namespaces (sysctl user.max_user_namespaces), install "
             "bubblewrap, or use a kernel with Landlock (5.13 or later). `atlas doctor` says more."
@@ -106,23 +109,26 @@ class Sandbox:
         Raises:
             NoTierError: no tier works here, or ``tier`` does not.
             SandboxError: no such tier, or another cause; or there is no making the folder.
+            ValueError: fewer workers than one.
         """
         if sys.platform != "linux":
             raise SandboxError("The sandbox needs Linux; on other systems run ATLAS in a Linux container or WSL.")
         known = (*canary.TIERS, canary.UNSAFE)
+        if workers is not None and workers < 1:
+            raise ValueError(f"a sandbox has one worker or more, not {workers}")
         if tier is not None and tier not in known:
             raise SandboxError(f"There is no sandbox tier {tier!r}; choose one of {', '.join(known)}.")
         programs = CompileCache(compiled)
         nursery = await Nursery.start(profile)
         try:
             chosen, first = await _first_worker(nursery, (tier,) if tier else canary.TIERS)
-            count = workers or len(os.sched_getaffinity(0))
+            count = len(os.sched_getaffinity(0)) if workers is None else workers
             others = [Worker(nursery, chosen) for _ in range(count - 1)]
             await asyncio.gather(*(worker.ready() for worker in others))
+            executables = Executables(nursery, chosen, count, programs)
         except BaseException:
             await nursery.aclose()
             raise
-        executables = Executables(nursery, chosen, count, programs)
         return cls(nursery, [first, *others], chosen, first.landlock, executables, cache, profile)
 
     async def run(
@@ -164,7 +170,7 @@ class Sandbox:
             return await self._run(program, inputs, limits, scratch, fresh=True, until_clock=until_clock)
         if self._cache is None:
             return await self._run(program, inputs, limits, fresh=fresh, until_clock=until_clock)
-        keys = keys_of(program, inputs, limits, self.profile, fresh=fresh)
+        keys = keys_of(program, inputs, limits, self.profile, tier=self.tier, fresh=fresh)
         known = self._cache.get(keys)
         if until_clock:
             keys = list(_until(keys, lambda key: key in known and known[key].status in CLOCK))

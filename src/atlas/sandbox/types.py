@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -35,6 +36,18 @@ class Limits:
     memory_mb: int = 512
     output_bytes: int = 1 << 20
     processes: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse what bounds nothing, or leaves nothing.
+
+        Raises:
+            ValueError: a time that is not finite, or not above zero; a number below one (output: below zero).
+        """
+        times = (self.cpu_s, self.wall_s, self.cpu_s if self.load_cpu_s is None else self.load_cpu_s)
+        if not all(math.isfinite(seconds) and seconds > 0 for seconds in times):
+            raise ValueError("limits of time are seconds above zero, and not without end")
+        if self.memory_mb < 1 or self.processes < 1 or self.output_bytes < 0:
+            raise ValueError("limits of memory and processes are one or more, that of output not below zero")
 
 
 class Status(StrEnum):

@@ -5,7 +5,7 @@ import pytest
 from probe import PRELUDE
 
 from atlas.compare.rules import Rule, equal
-from atlas.problem import Call
+from atlas.problem import Call, Stdin
 from atlas.sandbox import Limits, Program, Status, workers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -18,16 +18,15 @@ def f(x):
     channel = socket.socket(fileno=5)
     try:
         # Who is at the other end: by its number, and (Linux 6.5) by a descriptor that could signal it.
-        number = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        try: there = channel.getsockopt(socket.SOL_SOCKET, 77)
-        except OSError: there = 0
-        tried = attempt(lambda: call("pidfd_send_signal", there, 9, None, 0))
+        tried = [attempt(lambda: channel.getsockopt(socket.SOL_SOCKET, option, 12)) for option in (17, 77)]
+        tried.append(attempt(lambda: call("pidfd_send_signal", 0, 9, None, 0)))
+        tried.append(attempt(lambda: channel.setsockopt(socket.SOL_SOCKET, 26, bytes(16))))
         handed = attempt(lambda: socket.send_fds(channel, [b"x"], [3]))
     finally:
         channel.detach()
-    return [tried, handed]
+    return [*tried, handed]
 """
-    check = "def check(candidate): assert candidate(1) == ['denied: EPERM', 'denied: EPERM'], candidate(1)"
+    check = "def check(candidate): assert candidate(1) == ['denied: EPERM'] * 5, candidate(1)"
     seen = await box.sandbox.run_check(Program(PRELUDE + code, "f"), check)
     assert (seen.status, seen.error) == (Status.OK, "")
     # The check's own zygote stays beside the first.
@@ -76,3 +75,40 @@ async def test_a_late_beginning_does_not_outlast_the_judge(box, monkeypatch):
     (seen,) = await box.run(code, [Call(())], Limits(cpu_s=1.0, wall_s=2.0))
     assert seen.status is Status.WALL_LIMIT
     await box.intact()
+
+
+@pytest.mark.parametrize(
+    ("limits", "use", "end"),
+    [
+        (Limits(cpu_s=0.5, wall_s=60.0), "spin(0.4)", Status.CPU_LIMIT),
+        (Limits(cpu_s=5.0, wall_s=1.0), "time.sleep(0.8)", Status.WALL_LIMIT),
+    ],
+)
+async def test_a_script_has_no_later_input_to_begin(box, limits, use, end):
+    code = f"{PRELUDE}\n{use}\nsay(1)\n{use}\nprint('done')"
+    (seen,) = await box.sandbox.run(Program(code), [Stdin("")], limits)
+    assert seen.status is end
+    await box.intact()
+
+
+async def test_the_files_of_a_job_are_not_in_the_memory_of_the_next(box):
+    scan = """
+import ctypes, gc, os, re, sys
+libc = ctypes.CDLL(None)
+libc.sbrk.restype, libc.sbrk.argtypes = ctypes.c_void_p, [ctypes.c_ssize_t]
+libc.write.restype, libc.write.argtypes = ctypes.c_ssize_t, [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+reader, writer = os.pipe()
+def page(address):
+    count = libc.write(writer, address, 4096)
+    return os.read(reader, count) if count > 0 else b""
+top = libc.sbrk(0) & ~4095
+arenas = {id(o) >> 20 << 20 for o in (*gc.get_objects(), *sys.modules.values())}
+regions = [(top - (24 << 20), top), *((a, a + (1 << 20)) for a in arenas)]
+pattern = re.compile(b"SECR" + b"ET-[0-9]{6}")
+print(sorted({m for a, b in regions for p in range(a, b, 4096) for m in pattern.findall(page(p))}))
+"""
+    keep = "open('out', 'w').write('SECR' + 'ET-777777' * 5000)"
+    given = {"big": b"SECRET-222222" * 5000}
+    await box.sandbox.run(Program(keep), [Stdin("")], Limits(cpu_s=5.0), files=given, keep_files=True)
+    (seen,) = await box.sandbox.run(Program(scan), [Stdin("")], Limits(cpu_s=5.0))
+    assert (seen.status, seen.stdout) == (Status.OK, "[]\n"), seen.error

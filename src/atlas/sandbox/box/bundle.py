@@ -25,14 +25,15 @@ MOST_FOLDERS = 8
 def proper(name: str) -> bool:
     """Whether a file of a bundle may have this name: a relative path, not deep, nothing of it hidden or unprintable.
 
-    A hidden file can be more than data to what comes upon it (``.git``, ``.envrc``), or is a tool's own (``.cache``).
+    A hidden file can be more than data to what comes upon it (``.git``, ``.envrc``), or is a tool's own (``.cache``);
+    a name that begins with a dash is an option to many.
     """
     parts = name.split("/")
     return len(parts) <= MOST_FOLDERS + 1 and all(_proper_part(part) for part in parts)
 
 
 def _proper_part(part: str) -> bool:
-    return part.isprintable() and not part.startswith(".") and 0 < len(part.encode()) <= 255
+    return part.isprintable() and not part.startswith((".", "-")) and 0 < len(part.encode()) <= 255
 
 
 def made(files: Iterable[tuple[str, bytes]]) -> bytes:

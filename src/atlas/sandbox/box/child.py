@@ -9,6 +9,7 @@ import mmap
 import os
 import resource
 import signal
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
@@ -80,6 +81,7 @@ def prepare(box: Box) -> None:
     kernel.no_new_privileges()
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     program.reset()
+    sys.orig_argv = list(sys.argv)  # the nursery's own name the judge and where our modules are
 
 
 def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
@@ -119,7 +121,10 @@ def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
     if box.ruleset is not None:
         landlock.restrict_self(box.ruleset)
     kernel.close_from(_STARTED + 1)
-    if box.filter is not None:
+    if box.filter is None:
+        for standard in (wire.STDIN, wire.STDOUT, wire.STDERR):  # it may start others, whose they are as well
+            os.set_inheritable(standard, True)
+    else:
         box.filter.install()
     os.eventfd_write(_STARTED, 1)
     os.close(_STARTED)

@@ -55,6 +55,8 @@ def assemble(*, own_files: bool, own_signals: bool) -> bytes:
         seccomp.FCNTL: one_of(1, _FCNTL_ALLOWED),
         seccomp.IOCTL: one_of(1, seccomp.IOCTL_ALLOWED),
         seccomp.SOCKETPAIR: seccomp.stream_pair(packets=True),
+        seccomp.GETSOCKOPT: one_of(2, seccomp.SOCKET_OPTIONS),
+        seccomp.SETSOCKOPT: one_of(2, seccomp.SOCKET_OPTIONS),
     }
     if own_signals:
         plain += itself

@@ -91,6 +91,9 @@ def _candidate(channel: int) -> Callable[..., Any]:
     return candidate
 
 
+_ENDS = (StopIteration, StopAsyncIteration)
+
+
 def _outcome(data: bytes) -> Any:
     try:
         match codec.parse(data):
@@ -107,10 +110,13 @@ def _outcome(data: bytes) -> Any:
 
 
 def _exception(name: str, message: str, arguments: codec.Tagged) -> Exception:
-    """Make the built-in exception of that name again; anything else is a ProgramError."""
+    """Make the built-in exception of that name again; anything else is a ProgramError.
+
+    So is the end of an iteration: a check that maps or zips over the program would take it for the end of its own.
+    """
     kind = getattr(builtins, name, None)
     # SystemExit and its like are no Exceptions.
-    if isinstance(kind, type) and issubclass(kind, Exception):
+    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, _ENDS):
         try:
             return kind(*codec.decode(arguments)) if arguments is not None else kind(message)
         except TypeError:  # it wants other arguments than it was said to have

@@ -21,8 +21,9 @@ MOST_FILES = 1024
 _NAME = re.compile(r"atlas-box-(\d+)-(\d+)-")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """How a folder is opened: a program at work may put a link or a pipe in its place."""
-_DEEPEST = 16
-_ENTRY_BYTES = 16 << 10
+_LONGEST = 4000
+"""Characters of a path that the kernel takes (PATH_MAX), nearly."""
+_ENTRY_BYTES = BYTES // MOST_FILES
 """What a file or a folder counts for beside its content: nothing else keeps a program from making any number."""
 
 
@@ -128,29 +129,27 @@ def _opened(entry: str, folder: int) -> int:
 
 def is_too_full(folder: str, most: int) -> bool:
     """Say whether a folder that is in use holds more than ``most`` bytes, or something whose size can't be known."""
-    try:
-        return _size(folder, None, most, _DEEPEST) > most
-    except PermissionError:
-        return True
-
-
-def _size(entry: str, folder: int | None, most: int, deepest: int) -> int:
-    """Return the bytes below the folder ``entry`` of a folder; counting ends above ``most``."""
-    if deepest == 0:
-        return most + 1
     total = 0
-    opened = os.open(entry, _FOLDER, dir_fd=folder)
-    try:
-        for below in os.listdir(opened):
-            try:
-                about = os.stat(below, dir_fd=opened, follow_symlinks=False)
-                total += _ENTRY_BYTES + about.st_blocks * 512
-                if stat.S_ISDIR(about.st_mode):
-                    total += _size(below, opened, most - total, deepest - 1)
-            except (FileNotFoundError, NotADirectoryError):  # moved under way
-                continue
-            if total > most:
-                break
-    finally:
-        os.close(opened)
-    return total
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        if len(path) > _LONGEST:
+            return True
+        try:
+            opened = os.open(path, _FOLDER)
+        except PermissionError:
+            return True
+        except OSError:  # moved under way
+            continue
+        try:
+            for entry in os.listdir(opened):
+                with suppress(OSError):  # moved under way
+                    about = os.stat(entry, dir_fd=opened, follow_symlinks=False)
+                    total += _ENTRY_BYTES + about.st_blocks * 512
+                    if stat.S_ISDIR(about.st_mode):
+                        waiting.append(f"{path}/{entry}")
+                if total > most:
+                    return True
+        finally:
+            os.close(opened)
+    return False

@@ -59,7 +59,7 @@ PLAIN: dict[str, Call] = {
     "pipe": (22, None), "pipe2": (293, 59), "poll": (7, None), "ppoll": (271, 73), "select": (23, None),
     "pselect6": (270, 72), "epoll_create": (213, None), "epoll_create1": (291, 20), "epoll_ctl": (233, 21),
     "epoll_wait": (232, None), "epoll_pwait": (281, 22), "eventfd2": (290, 19), "sendto": (44, 206),
-    "recvfrom": (45, 207), "shutdown": (48, 210), "getsockopt": (55, 209), "setsockopt": (54, 208),
+    "recvfrom": (45, 207), "shutdown": (48, 210),
     "getsockname": (51, 204), "getpeername": (52, 205),
 }  # fmt: skip
 
@@ -67,12 +67,16 @@ CLONE, _CLONE3 = (56, 220), 435
 KILL, TGKILL, PRLIMIT = (62, 129), (234, 131), (302, 261)
 _SCHED_GETAFFINITY = (204, 123)
 PRCTL, FCNTL, IOCTL, SOCKETPAIR = (157, 167), (72, 25), (16, 29), (53, 199)
+GETSOCKOPT, SETSOCKOPT = (55, 209), (54, 208)
 
 PRCTL_ALLOWED = (15, 16)  # PR_SET_NAME, PR_GET_NAME
 # No F_SETOWN, F_SETSIG: they send signals to others.
 FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1032)
 # TCGETS (isatty), FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGWINSZ; not TIOCSTI, not FIOSETOWN.
 IOCTL_ALLOWED = (0x5401, 0x541B, 0x5421, 0x5451, 0x5450, 0x5413)
+# SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_PROTOCOL, SO_DOMAIN: nothing that names the process at the other end
+# (SO_PEERPIDFD) or attaches a filter.
+SOCKET_OPTIONS = (3, 4, 7, 8, 38, 39)
 _AF_UNIX, _SOCK_STREAM, _SOCK_PACKETS, _SOCK_TYPE_MASK = 1, 1, 4, 0xF
 
 _THREAD = 0x00010000 | 0x00000100  # CLONE_THREAD, CLONE_VM
@@ -176,6 +180,8 @@ def assemble() -> bytes:
         FCNTL: one_of(1, FCNTL_ALLOWED),
         IOCTL: one_of(1, IOCTL_ALLOWED),
         SOCKETPAIR: stream_pair(),
+        GETSOCKOPT: one_of(2, SOCKET_OPTIONS),
+        SETSOCKOPT: one_of(2, SOCKET_OPTIONS),
     }
     return build(PLAIN.values(), checked)
 

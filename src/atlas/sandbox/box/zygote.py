@@ -1,8 +1,8 @@
 """A zygote: one worker's warm interpreter. It sets its box up once, then forks one process an execution
 and bounds it.
 
-It never reads a request, an output or a result: a program has no bytes to attack it with. Files that a program left it
-copies, where they are wanted, once the program has ended.
+It never reads a request, an output or a result: a program has no bytes to attack it with. Files that go in or come out
+are copied by a process for that alone.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _FEW_USERS = 4096
 _SHORTEST_WAIT_MS = 5
 _LOOK_EVERY_S = 0.1
 _BLANK = wire.STAGE.pack(-1, 0, 0) + bytes(mmap.PAGESIZE - wire.STAGE.size)
-_FILES = 3
-"""That a program writes to and the judge holds: standard output and error, and the result."""
+_FILES = 5
+"""That a program can write to and the judge holds: its standard streams, the request and the result."""
 
 
 def prepared(
@@ -199,6 +199,31 @@ def _tasks(pid: int) -> int:
         return 0
 
 
+def _apart(copy: Callable[[], int | None]) -> int:
+    """Copy files in a process for that alone: what went through this one's memory could be found by programs forked
+    later.
+
+    Raises:
+        OSError: it failed.
+    """
+    reader, writer = os.pipe()
+    pid = kernel.fork()
+    if pid == 0:
+        try:
+            os.write(writer, b"%d" % (copy() or 0))
+        except OSError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        told = pipe.read()
+    os.waitpid(pid, 0)
+    if not told.isdigit():
+        raise OSError(told.decode(errors="replace") or "the process that copies files was lost")
+    return int(told)
+
+
 class _Zygote:
     def __init__(
         self, sock: socket.socket, box: child.Box, base: int, layout: Layout, bound: cgroup.Bound | None
@@ -229,10 +254,10 @@ class _Zygote:
         """Execute a job whose scratch folder begins with files, and pack what it leaves if that is wanted."""
         *fds, given, left = fds
         with self._folder() as folder:
-            bundle.unpack(given, folder, self.box.uid)
+            _apart(lambda: bundle.unpack(given, folder, self.box.uid))
             reply = self.execute(job, fds)
             if job["keep_files"]:
-                _, reply["left_out"] = bundle.pack(folder, ".", left, scratch.BYTES)
+                reply["left_out"] = _apart(lambda: bundle.pack(folder, ".", left, scratch.BYTES)[1])
         os.close(given)
         os.close(left)
         return reply
@@ -268,6 +293,7 @@ class _Zygote:
         )
         if self.bound is not None:
             self.bound.allow(job["memory"] + _FILES * job["output"] + scratch.BYTES)
+            self.bound.killed()  # of what an earlier program had started
         start = time.monotonic()
         pid = kernel.fork()
         if pid == 0:
