@@ -6,9 +6,11 @@ It says nothing sensible, but llama.cpp loads it, and allocates for it, as for a
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import BinaryIO
 
 import gguf
 import numpy as np
@@ -22,8 +24,8 @@ _BLOCK = 1 << 18
 """Weights that are drawn and quantized; a tensor repeats them, so that a gigabyte is written in seconds."""
 
 
-def write(path: Path, shape: Shape, quantization: str) -> Path:
-    """Write the file; ``path`` again."""
+def write(path: Path, shape: Shape, quantization: str, *, hollow: bool = False) -> Path:
+    """Write the file; ``path`` again. With ``hollow`` the weights are a hole, which takes no room on the disk."""
     writer = gguf.GGUFWriter(path, shape.architecture)
     _sizes(writer, shape)
     _tokenizer(writer, shape.vocabulary)
@@ -42,14 +44,18 @@ def write(path: Path, shape: Shape, quantization: str) -> Path:
     with path.open("ab") as file:
         for tensor, kind in plan:
             file.write(bytes(-file.tell() % 32))
-            _fill(file, tensor_bytes(tensor, kind), kind)
+            if hollow:
+                file.truncate(file.tell() + tensor_bytes(tensor, kind))
+                file.seek(0, os.SEEK_END)
+            else:
+                _fill(file, tensor_bytes(tensor, kind), kind)
     return path
 
 
-def _fill(file: object, size: int, kind: str) -> None:
+def _fill(file: BinaryIO, size: int, kind: str) -> None:
     data = _random(kind)
     while size:
-        size -= file.write(data[:size])  # type: ignore[attr-defined]
+        size -= file.write(data[:size])
 
 
 @cache

@@ -31,6 +31,7 @@ QUANTIZATIONS = tuple(_BASE)
 
 _SMALLER_BLOCKS = {"Q2_K": "Q4_0", "Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
 """What stands in for a type where a row is no multiple of its block."""
+_LAYERS_70B = 80
 _KEPT = ("_norm.weight", "ffn_gate_inp.weight")
 
 
@@ -84,6 +85,12 @@ def _mixed(shape: Shape, quantization: str, tensor: Tensor, layer: int, values: 
 
 
 def _value(shape: Shape, quantization: str, values: int) -> str:
+    kind = _value_type(shape, quantization, values)
+    # Eight heads of a 70B model share a value: a little more for it costs next to nothing.
+    return "Q5_K" if shape.layers == _LAYERS_70B and kind in ("Q3_K", "Q4_K") else kind
+
+
+def _value_type(shape: Shape, quantization: str, values: int) -> str:
     if quantization in ("Q4_K_M", "Q5_K_M"):
         return "Q6_K" if _more_bits(values, shape.layers) else _BASE[quantization]
     if quantization == "Q3_K_M":

@@ -11,6 +11,7 @@ from functools import lru_cache
 from atlas.engine.fit.arena import reserved
 from atlas.engine.fit.layers import Batch, build
 from atlas.engine.gguf_types import TENSOR_TYPES, TYPE_IDS
+from atlas.engine.recipe import weight_bytes
 from atlas.engine.shape import Shape
 
 KV_TYPES = ("f16", "q8_0", "q4_0")
@@ -65,6 +66,16 @@ class Memory:
     def total(self) -> int:
         """All of it."""
         return self.weights + self.cache + self.compute + self.outputs
+
+
+def memory(shape: Shape, quantization: str, serving: Serving) -> Memory:
+    """All terms of a model in main memory, its weights as llama.cpp's quantizer makes them."""
+    return Memory(
+        weight_bytes(shape, quantization),
+        cache_bytes(shape, serving),
+        compute_bytes(shape, serving),
+        output_bytes(shape, serving),
+    )
 
 
 def kv_bytes_per_token(shape: Shape, key_type: str = "f16", value_type: str = "f16") -> int:
