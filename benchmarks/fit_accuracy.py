@@ -191,7 +191,8 @@ def _child(asked: dict[str, Any]) -> None:
     params.warmup = False
     params.verbosity = 6
     params.port, params.hostnames, params.ui, params.cache_ram_mib = 0, ["127.0.0.1"], False, 0
-    llama.Server(params)
+    server = llama.Server(params)
+    assert server  # deleting it can hang
     os._exit(0)
 
 

@@ -84,12 +84,14 @@ def kv_bytes_per_token(shape: Shape, key_type: str = "f16", value_type: str = "f
 
 
 def cache_bytes(shape: Shape, serving: Serving) -> int:
-    """Bytes of the key-value cache of all slots; a windowed layer keeps its window and one batch."""
-    total = 0
-    for layer in range(shape.layers):
-        cells = window_cells(shape, serving) if shape.sees_window(layer) else serving.cells
-        total += cells * _cell_bytes(shape, layer, serving.key_type, serving.value_type)
-    return total * serving.slots
+    """Bytes of the key-value cache of all layers and slots."""
+    return sum(cache_bytes_of_layer(shape, layer, serving) for layer in range(shape.layers))
+
+
+def cache_bytes_of_layer(shape: Shape, layer: int, serving: Serving) -> int:
+    """Bytes of one layer's cache, all slots; a windowed layer keeps its window and one batch."""
+    cells = window_cells(shape, serving) if shape.sees_window(layer) else serving.cells
+    return serving.slots * cells * _cell_bytes(shape, layer, serving.key_type, serving.value_type)
 
 
 def window_cells(shape: Shape, serving: Serving) -> int:
