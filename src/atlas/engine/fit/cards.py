@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, TypeAdapter
 
-from atlas.engine.hardware import hardware
+from atlas.engine.hardware import gpu_vendor, hardware
 from atlas.errors import UsageError
 
 GIB = 1 << 30
@@ -82,12 +84,46 @@ def this_cpu() -> Device:
     return Device("this CPU", machine.memory_bytes, _bandwidth(), _flops(), is_cpu=True)
 
 
+def this_machine() -> tuple[Device, ...]:
+    """The NVIDIA cards of this machine as their driver tells, else its processor.
+
+    Raises:
+        UsageError: there is a card of another maker, whose memory is not asked here.
+    """
+    vendor = gpu_vendor()
+    if vendor is None:
+        return (this_cpu(),)
+    found = _nvidia() if vendor == "NVIDIA" else ()
+    if not found:
+        raise UsageError(f"The memory of this machine's {vendor} card is not known: give it with --vram or --card.")
+    return found
+
+
+def _nvidia() -> tuple[Device, ...]:
+    """Cards with the memory that their driver reports, as fast as their data sheet says where it is known."""
+    ask = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(ask, capture_output=True, text=True, errors="replace", timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    found: list[Device] = []
+    for line in done.stdout.splitlines():
+        name, _, mib = line.rpartition(",")
+        if not mib.strip().isdigit():
+            return ()
+        memory = int(mib) << 20
+        short = name.removeprefix("NVIDIA").replace("GeForce", "").split()
+        known = next((c for c in cards() if short[: len(c.name.split())] == c.name.split()), None) or sized(memory)
+        found.append(Device(name.strip(), memory, known.bandwidth, known.flops))
+    return tuple(found)
+
+
 def _bandwidth() -> float:
     """Bytes a second that a sum over far more than the caches reads."""
     import numpy as np  # noqa: PLC0415  (slow to import)
 
     data = np.ones(1 << 25, np.float64)
-    return _best(lambda: data.sum(), data.nbytes)
+    return _best(data.sum, data.nbytes)
 
 
 def _flops() -> float:
@@ -99,8 +135,8 @@ def _flops() -> float:
     return _best(lambda: square @ square, 2 * side**3)
 
 
-def _best(work: object, amount: float, times: int = 3) -> float:
-    assert callable(work)
+def _best(work: Callable[[], object], amount: float, times: int = 3) -> float:
+    """``amount`` a second at the quickest of a few times: other programs only ever slow it down."""
     best = float("inf")
     for _ in range(times):
         began = time.perf_counter()

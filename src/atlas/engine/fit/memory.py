@@ -5,7 +5,7 @@ Checked against what llama.cpp reports in its log by ``benchmarks/fit_accuracy.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from atlas.engine.fit.arena import reserved
@@ -21,6 +21,8 @@ _CELL_STEP = 256
 """Cells by which a cache grows (``GGML_PAD`` in ``llama-context.cpp`` and ``llama-kv-cache-iswa.cpp``)."""
 _ROTATED = 64
 """Keys and values of a quantized cache are rotated where their size is a multiple of this."""
+_DISTINCT = 8
+"""Layers after which a graph repeats itself: each finds the places free that the one of its kind before it did."""
 ALIGNMENT = 64
 """Bytes to which a place in a CPU buffer is rounded; a GPU's 128 makes no difference that shows."""
 
@@ -141,6 +143,12 @@ def _padded(cells: int) -> int:
     return -(-cells // _CELL_STEP) * _CELL_STEP
 
 
-@lru_cache(maxsize=1024)
 def _compute_bytes(shape: Shape, batch: Batch) -> int:
+    layers = min(shape.layers, _DISTINCT)
+    few = replace(shape, layers=layers, kv_heads=shape.kv_heads[:layers], windowed=shape.windowed[:layers])
+    return _reserved(few, batch)
+
+
+@lru_cache(maxsize=1024)
+def _reserved(shape: Shape, batch: Batch) -> int:
     return reserved(build(shape, batch), ALIGNMENT)

@@ -13,7 +13,10 @@ from atlas.engine.shape import Shape
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model to be placed, and how it is served. The first ``experts_in_ram`` layers keep their experts off the cards."""
+    """A model to be placed, and how it is served.
+
+    The first ``experts_in_ram`` layers keep their experts in main memory.
+    """
 
     shape: Shape
     weights: Weights
@@ -115,9 +118,7 @@ def _on_cpu(model: Loaded, draft: Loaded | None, device: Device, reserve: int) -
         # In main memory an output projection that is the embedding lies there once.
         extra = _draft_bytes(draft) + output_bytes(draft.shape, draft.serving)
         extra += 0 if draft.weights.tied else draft.weights.embedding
-    share = Share(
-        device.name, model.shape.layers, model.weights.total, cache, compute, extra, reserve, device.memory
-    )
+    share = Share(device.name, model.shape.layers, model.weights.total, cache, compute, extra, reserve, device.memory)
     return Placement((share,), 0)
 
 

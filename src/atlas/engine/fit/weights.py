@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from atlas.engine.gguf_model import GGUFModel
 from atlas.engine.recipe import tensor_bytes, types
@@ -36,10 +37,12 @@ class Weights:
         return self.embedding + self.output + sum(self.layers) - (self.embedding if self.tied else 0)
 
 
+@lru_cache(maxsize=256)
 def from_recipe(shape: Shape, quantization: str) -> Weights:
     """As llama.cpp's quantizer makes them."""
     return _sum(
-        shape, ((tensor.name, tensor.elements, tensor_bytes(tensor, kind)) for tensor, kind in types(shape, quantization))
+        shape,
+        ((tensor.name, tensor.elements, tensor_bytes(tensor, kind)) for tensor, kind in types(shape, quantization)),
     )
 
 
