@@ -15,7 +15,7 @@ from typing import BinaryIO
 import gguf
 import numpy as np
 
-from atlas.engine.gguf_types import TENSOR_TYPES, TYPE_IDS
+from atlas.engine.gguf_types import FILE_TYPES, TENSOR_TYPES, TYPE_IDS
 from atlas.engine.recipe import tensor_bytes, types
 from atlas.engine.shape import Shape
 from atlas.engine.tensors import head_sizes
@@ -28,6 +28,8 @@ def write(path: Path, shape: Shape, quantization: str, *, hollow: bool = False) 
     """Write the file; ``path`` again. With ``hollow`` the weights are a hole, which takes no room on the disk."""
     writer = gguf.GGUFWriter(path, shape.architecture)
     _sizes(writer, shape)
+    if quantization in FILE_TYPES.values():
+        writer.add_file_type(next(number for number, name in FILE_TYPES.items() if name == quantization))
     _tokenizer(writer, shape.vocabulary)
     plan = list(types(shape, quantization))
     for tensor, kind in plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,7 @@ def fit(
     this machine is asked. Exit status 1 means that nothing fits.
     """
     from atlas.engine.fit.choose import best_of_each, plans  # noqa: PLC0415  (--help must be quick)
+    from atlas.engine.fit.command import command  # noqa: PLC0415
     from atlas.engine.fit.memory import KV_TYPES  # noqa: PLC0415
     from atlas.engine.fit.plan import Wanted  # noqa: PLC0415
     from atlas.engine.fit.report import as_data, render  # noqa: PLC0415
@@ -148,6 +150,8 @@ def fit(
 
         console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
         console.print(render(found[:top], wanted))
+        click.echo()
+        click.secho(shlex.join(command(found[0])), bold=True)
     return 0 if fitting else 1
 
 

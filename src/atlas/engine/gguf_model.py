@@ -60,6 +60,9 @@ def _model(source: str, name: str, file: BinaryIO, size: int) -> GGUFModel:
         raise UsageError(f"{source} {e}: give a complete GGUF model file.") from None
     if size < header.needed_bytes:
         raise UsageError(f"{source} is cut off: it has {size} of {header.needed_bytes} bytes; fetch it again.")
+    parts = header.values.get("split.count", 0)
+    if isinstance(parts, int) and parts > 1:
+        raise UsageError(f"{source} is one of {parts} parts of a model: give a model in one file.")
     unknown = next((name for name, tensor in header.tensors.items() if not tensor.size_bytes), None)
     if unknown is not None:
         raise UsageError(f"{source} holds a tensor of a type that is not known here ({unknown[:60]!r}).")

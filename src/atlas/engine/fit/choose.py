@@ -11,6 +11,7 @@ from atlas.engine.fit.memory import KV_TYPES, accepts
 from atlas.engine.fit.plan import Plan, Variant, Wanted, plan
 from atlas.engine.fit.weights import from_file, from_recipe
 from atlas.engine.gguf_model import GGUFModel
+from atlas.engine.model_cache import local_file
 from atlas.errors import UsageError
 
 DRAFT_QUANTIZATION = "Q8_0"
@@ -132,4 +133,5 @@ def _variant(model: CatalogueModel, quantization: str) -> Variant:
     # Only a model that is published in one coarse type was trained in it.
     native = model.quantizations == (quantization,) and quantization == "MXFP4"
     weights = from_recipe(model.shape, quantization)
-    return Variant(model.id, quantization, model.shape, weights, repository=model.files, native=native)
+    path = local_file(model.files, quantization)
+    return Variant(model.id, quantization, model.shape, weights, model.files, str(path or ""), native)

@@ -57,11 +57,14 @@ class _Model:
         shape, graph = self._shape, self._graph
         stream = self._embedding()
         positions = graph.input(self._batch.tokens * _I32)
-        full = self._cache(self._batch.cells)
-        window = self._cache(self._batch.window_cells) if any(shape.windowed) else full
+        seeing = {shape.sees_window(layer) for layer in range(shape.layers)}
+        caches = {
+            windowed: self._cache(self._batch.window_cells if windowed else self._batch.cells)
+            for windowed in sorted(seeing)
+        }
         chosen = graph.input(self._batch.outputs * _I32)
         for layer in range(shape.layers):
-            cache = window if shape.sees_window(layer) else full
+            cache = caches[shape.sees_window(layer)]
             last = layer == shape.layers - 1
             # gpt-oss chooses the rows that get logits behind its last layer, everything else within it.
             stream = self._layer(layer, stream, positions, cache, chosen if last and not self._late else None)

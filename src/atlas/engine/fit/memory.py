@@ -16,7 +16,9 @@ from atlas.engine.shape import Shape
 
 KV_TYPES = ("f16", "q8_0", "q4_0")
 """From the finest to the coarsest."""
-_F32 = 4
+_F32, _F16 = 4, 2
+_PIPELINED = 4
+"""Batches that are under way on several cards (``GGML_SCHED_MAX_COPIES``)."""
 _CELL_STEP = 256
 """Cells by which a cache grows (``GGML_PAD`` in ``llama-context.cpp`` and ``llama-kv-cache-iswa.cpp``)."""
 _ROTATED = 64
@@ -114,6 +116,12 @@ def compute_bytes(shape: Shape, serving: Serving) -> int:
         rotates_values=rotates and serving.value_type != "f16" and not shape.value_size % _ROTATED,
     )
     return _compute_bytes(shape, batch)
+
+
+def pipeline_bytes(shape: Shape, serving: Serving) -> int:
+    """Bytes more on each of several cards, which work on different batches at the same time: copies of the inputs."""
+    masks = serving.cells + (window_cells(shape, serving) if any(shape.windowed) else 0)
+    return (_PIPELINED - 1) * serving.rows * (masks * _F16 + shape.width * _F32)
 
 
 def output_bytes(shape: Shape, serving: Serving) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atlas.engine.fit.cards import Device
-from atlas.engine.fit.memory import Serving, cache_bytes_of_layer, compute_bytes, output_bytes
+from atlas.engine.fit.memory import Serving, cache_bytes_of_layer, compute_bytes, output_bytes, pipeline_bytes
 from atlas.engine.fit.weights import Weights
 from atlas.engine.shape import Shape
 
@@ -81,6 +81,7 @@ def place(model: Loaded, draft: Loaded | None, devices: Sequence[Device], reserv
     if devices[0].is_cpu:
         return _on_cpu(model, draft, devices[0], reserve)
     compute = compute_bytes(model.shape, model.serving)
+    compute += pipeline_bytes(model.shape, model.serving) if len(devices) > 1 else 0
     extra = _draft_bytes(draft) if draft else 0
     host = model.weights.embedding + output_bytes(model.shape, model.serving)
     host += sum(model.weights.experts[: model.experts_in_ram])

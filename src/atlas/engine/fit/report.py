@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from atlas.engine.fit.command import command
 from atlas.engine.fit.placement import Share
 from atlas.engine.fit.plan import Plan, Wanted
 from atlas.engine.fit.quality import SOURCE
+from atlas.engine.tensors import KNOWN
 
 _GIB = 1 << 30
 
@@ -37,6 +37,7 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "draft": plan.draft.name if plan.draft else None,
         "drafted": plan.serving.drafted,
         "fits": plan.fits,
+        "compute_is_estimate": plan.variant.shape.architecture not in KNOWN,
         "experts_in_ram": plan.experts_in_ram,
         "devices": [_share_data(share) for share in plan.placement.shares],
         "host_bytes": plan.placement.host,
@@ -66,7 +67,7 @@ def _share_data(share: Share) -> dict[str, Any]:
 
 
 def render(plans: Sequence[Plan], wanted: Wanted) -> RenderableType:
-    """The plans in order, then the best one in full."""
+    """The plans in order, then the best one in full; the command that starts it is printed apart, never wrapped."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("model", "KV", "draft"):
         table.add_column(name, no_wrap=True)
@@ -117,8 +118,7 @@ def _details(plan: Plan) -> list[RenderableType]:
         )
     if plan.placement.host:
         lines.append(Text(f"main memory besides: {plan.placement.host / _GIB:.2f} GiB"))
-    # One line, to be copied: never wrapped by us.
-    return [*lines, Text(shlex.join(command(plan)), style="bold", no_wrap=True, overflow="ignore")]
+    return lines
 
 
 def _notes(plans: Sequence[Plan], wanted: Wanted) -> list[RenderableType]:
@@ -126,6 +126,8 @@ def _notes(plans: Sequence[Plan], wanted: Wanted) -> list[RenderableType]:
         f"tokens/s of all {wanted.slots} slots together with {wanted.prompt} tokens each, by a roofline, not measured; "
         f"first token after a prompt of {wanted.prompt}."
     ]
+    unknown = {plan.variant.shape.architecture for plan in plans} - KNOWN
+    notes += [f"The graph of {name} is not modelled: compute is estimated as llama's." for name in sorted(unknown)]
     borrowed = {d.name for plan in plans for d in plan.devices if d.name.startswith("as ")}
     notes += [
         f"Speed {name}, the slowest known card of that size: name yours with --card." for name in sorted(borrowed)
