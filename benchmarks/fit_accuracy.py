@@ -102,9 +102,9 @@ def configs() -> list[Config]:
     found += [Config("qwen3-8b", cut("qwen3-8b", 3), "Q4_K_M", replace(way, drafted=4), guesser) for way in ways]
     found += [
         Config("gemma-3-12b", cut("gemma-3-12b", 6), "Q8_0", replace(ways[1], drafted=8), cut("gemma-3-1b", 6)),
-        Config("qwen3-14b, 1.6 GB", cut("qwen3-14b", 5, 65536), "Q4_K_M", Serving(8192, 2, "q8_0", "q8_0")),
+        Config("qwen3-14b, 1.4 GB", cut("qwen3-14b", 5, 65536), "Q4_K_M", Serving(8192, 2, "q8_0", "q8_0")),
         Config("llama-3.1-8b, 1.3 GB", cut("llama-3.1-8b", 6, 32768), "Q6_K", Serving(16384, 1)),
-        Config("qwen3-1.7b, 1.2 GB", catalogue()["qwen3-1.7b"].shape, "Q4_K_M", Serving(4096, 4, "q4_0", "q4_0")),
+        Config("qwen3-1.7b, 1.1 GB", catalogue()["qwen3-1.7b"].shape, "Q4_K_M", Serving(4096, 4, "q4_0", "q4_0")),
     ]
     full = ("qwen3-14b", "qwen3-32b", "qwen2.5-coder-32b", "gpt-oss-20b", "gemma-3-27b", "devstral-small-2507")
     for name in full:

@@ -137,6 +137,12 @@ def test_every_model_of_the_catalogue_is_tried(fit: Any) -> None:
     assert plans[0]["divergence"] <= 0.05
 
 
+def test_without_drafts_no_model_is_lost(fit: Any) -> None:
+    both = [{p["model"] for p in fit("--vram", "12GiB", "--draft", draft)} for draft in ("auto", "none")]
+    assert both[0] == both[1]
+    assert not any(p["draft"] for p in fit("--vram", "12GiB", "--draft", "none"))
+
+
 def test_a_file_of_ones_own_on_this_processor(fit: Any) -> None:
     plans = fit(str(model_path()), "--cpu", "--context", "1024", "--parallel", "8", "--draft", str(draft_path()))
     plain = one(plans, kv_type="f16", draft=None)

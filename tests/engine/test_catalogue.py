@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from atlas.engine.catalogue import catalogue, find, parse
-from atlas.engine.fit.cards import cards, named, sized
+from atlas.engine.fit.cards import cards, named, sized, this_cpu, this_machine
 from atlas.engine.fit.memory import Serving, cache_bytes, kv_bytes_per_token
 from atlas.engine.recipe import QUANTIZATIONS, types, weight_bytes
 from atlas.errors import UsageError
@@ -135,3 +136,35 @@ def test_cards() -> None:
     assert sized(1 << 50).bandwidth is None
     with pytest.raises(UsageError, match="RTX 3060"):
         named("Voodoo 2")
+
+
+def driver(folder: Path, says: str, status: int = 0) -> None:
+    """A stand-in for the driver's tool."""
+    tool = folder / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\nprintf '{says}'\nexit {status}\n")
+    tool.chmod(0o755)
+
+
+def test_the_cards_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    driver(tmp_path, "NVIDIA GeForce RTX 4090, 24564\\nNVIDIA GeForce RTX 4070, 12282\\n")
+    large, small = this_machine()
+    assert (large.name, large.memory) == ("NVIDIA GeForce RTX 4090", 24564 << 20)
+    assert large.bandwidth == named("RTX 4090").bandwidth
+    assert small.bandwidth == named("RTX 4070").bandwidth
+    driver(tmp_path, "NVIDIA Something New, 16000\\n")
+    assert this_machine()[0].bandwidth == named("RTX 4060 Ti 16GB").bandwidth
+    for says, status in (("no devices", 0), ("", 9)):
+        driver(tmp_path, says, status)
+        with pytest.raises(UsageError, match="--vram"):
+            this_machine()
+
+
+def test_this_processor() -> None:
+    device = this_cpu()
+    assert device.is_cpu
+    assert device.memory > 1 << 28
+    assert device.bandwidth is not None
+    assert device.flops is not None
+    assert device.bandwidth > 1e8
+    assert device.flops > 1e8

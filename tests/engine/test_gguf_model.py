@@ -14,6 +14,10 @@ from benchmarks.random_model import write
 from range_server import REVISION, ImitationHub
 
 from atlas.engine.catalogue import catalogue
+from atlas.engine.fit.cards import sized
+from atlas.engine.fit.choose import from_gguf, plans
+from atlas.engine.fit.command import command
+from atlas.engine.fit.plan import Wanted
 from atlas.engine.fit.weights import from_file, from_recipe
 from atlas.engine.gguf_model import read_file, read_url
 from atlas.engine.remote import RemoteFile
@@ -80,6 +84,9 @@ def test_only_the_head_of_a_remote_file_is_fetched(hub: ImitationHub, tmp_path: 
     assert size > 100 << 20
     assert hub.sent <= 1 << 20
     assert model.size_bytes == size
+    wanted = Wanted(1024, 1, 256, 0.7, 0, 50e9)
+    (best, *_) = plans(from_gguf(model), wanted, [sized(8 << 30)])
+    assert command(best)[1:3] == ["--model-url", address(hub)]
 
 
 def test_reading_far_into_a_remote_file(hub: ImitationHub) -> None:

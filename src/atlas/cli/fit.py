@@ -135,11 +135,9 @@ def fit(
     if model is None:
         if draft not in ("auto", "none"):
             raise UsageError("--draft FILE needs a MODEL to draft for.")
-        found = best_of_each(wanted, devices, kinds)
+        found = best_of_each(wanted, devices, kinds, drafts=draft == "auto")
     else:
         found = plans(_choice(model, draft), wanted, devices, kinds)
-    if draft == "none":
-        found = [plan for plan in found if plan.draft is None]
     fitting = any(plan.fits for plan in found)
     if as_json:
         click.echo(json.dumps(as_data(found[:top], wanted), indent=1))
@@ -184,9 +182,11 @@ def _choice(model: str, draft: str) -> Choice:
     else:
         name, _, quantization = model.partition(":")
         choice = from_catalogue(find(name), quantization or None)
-    if draft in ("auto", "none"):
+    if draft == "auto":
         return choice
-    if remote or not choice.variants[0].path:
+    if draft == "none":
+        return replace(choice, drafts=())
+    if remote or not path.is_file():
         raise UsageError("--draft FILE needs a model file on disk: their vocabularies are compared.")
     from atlas.engine.draft import check_draft  # noqa: PLC0415
     from atlas.engine.gguf_check import check  # noqa: PLC0415

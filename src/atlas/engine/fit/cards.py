@@ -135,7 +135,7 @@ def _flops() -> float:
     return _best(lambda: square @ square, 2 * side**3)
 
 
-def _best(work: Callable[[], object], amount: float, times: int = 3) -> float:
+def _best(work: Callable[[], object], amount: float, times: int = 7) -> float:
     """``amount`` a second at the quickest of a few times: other programs only ever slow it down."""
     best = float("inf")
     for _ in range(times):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atlas.engine.catalogue import CatalogueModel, catalogue
 from atlas.engine.fit.cards import Device
@@ -33,11 +33,9 @@ def from_catalogue(model: CatalogueModel, quantization: str | None = None) -> Ch
     Raises:
         UsageError: it is not published in that quantization.
     """
-    wanted = quantization.upper() if quantization else None
-    if wanted is not None and wanted not in model.quantizations:
-        known = ", ".join(model.quantizations)
-        raise UsageError(f"{model.id} is not known as {quantization[:40] if quantization else ''} (known: {known}).")
-    kinds = (wanted,) if wanted else model.quantizations
+    kinds = (quantization.upper(),) if quantization else model.quantizations
+    if not set(kinds) <= set(model.quantizations):
+        raise UsageError(f"{model.id} is not known as {kinds[0][:40]} (known: {', '.join(model.quantizations)}).")
     drafts = (catalogue()[name] for name in model.drafts)
     return Choice(
         tuple(_variant(model, kind) for kind in kinds), tuple(_variant(d, DRAFT_QUANTIZATION) for d in drafts)
@@ -46,18 +44,8 @@ def from_catalogue(model: CatalogueModel, quantization: str | None = None) -> Ch
 
 def from_gguf(model: GGUFModel) -> Choice:
     """A model file, as it is."""
-    remote = model.source.startswith(("http://", "https://"))
-    return Choice(
-        (
-            Variant(
-                name=model.name,
-                quantization=model.quantization,
-                shape=model.shape,
-                weights=from_file(model),
-                path="" if remote else model.source,
-            ),
-        )
-    )
+    weights = from_file(model)
+    return Choice((Variant(model.name, model.quantization, model.shape, weights, path=model.source),))
 
 
 def plans(choice: Choice, wanted: Wanted, devices: Sequence[Device], kv_types: Iterable[str] = KV_TYPES) -> list[Plan]:
@@ -85,13 +73,14 @@ def plans(choice: Choice, wanted: Wanted, devices: Sequence[Device], kv_types: I
     return sorted(found, key=rank)
 
 
-def best_of_each(wanted: Wanted, devices: Sequence[Device], kv_types: Sequence[str] = KV_TYPES) -> list[Plan]:
+def best_of_each(
+    wanted: Wanted, devices: Sequence[Device], kv_types: Sequence[str] = KV_TYPES, *, drafts: bool = True
+) -> list[Plan]:
     """The best plan of every catalogue model that has one, larger models first among those that are good enough."""
-    found = [
-        plans(from_catalogue(model), wanted, devices, kv_types)[0]
-        for model in catalogue().values()
-        if wanted.context <= model.shape.context
-    ]
+    choices = [from_catalogue(model) for model in catalogue().values() if wanted.context <= model.shape.context]
+    if not drafts:
+        choices = [replace(choice, drafts=()) for choice in choices]
+    found = [plans(choice, wanted, devices, kv_types)[0] for choice in choices]
     return sorted((p for p in found if p.fits), key=_across_models)
 
 

@@ -54,6 +54,8 @@ def _split(plan: Plan) -> str:
 
 
 def _model(variant: Variant, by_path: str, by_repository: str) -> list[str]:
+    if variant.path.startswith(("http://", "https://")):
+        return ["--model-url", variant.path]
     if variant.path:
         return [by_path, variant.path]
     return [by_repository, f"{variant.repository}:{variant.quantization}"]

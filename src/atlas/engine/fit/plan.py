@@ -18,7 +18,10 @@ MOST_DRAFTED = 8
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A model at one quantization. ``repository`` or ``path`` say where its file is; ``native`` how it was trained."""
+    """A model at one quantization.
+
+    Its file is at ``path``, which may be an address, else in ``repository``. ``native``: it was trained like this.
+    """
 
     name: str
     quantization: str

@@ -15,7 +15,9 @@ from atlas.engine.shape import Shape
 READS = 0.65
 """Share of the bandwidth that llama.cpp's kernels reach where one token is made at a time."""
 COMPUTES = 0.5
-"""Share of the peak that they reach on a prompt."""
+"""Share of a card's peak that they reach on a prompt."""
+CPU_COMPUTES = 1.0
+"""The same of a processor, whose figure is what a float matrix product reaches there, not a peak on paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def step_s(work: Work, device: Device, tokens: int, cached: int, serving: Servin
     if work.shape.window:
         cache = tokens * _windowed_read(work.shape, cached, serving)
     reading = (work.bytes_read(tokens) + cache) / (device.bandwidth * READS)
-    computing = 0.0 if device.flops is None else tokens * work.operations / (device.flops * COMPUTES)
+    computing = 0.0 if device.flops is None else tokens * work.operations / _operations_per_s(device, device.flops)
     return max(reading, computing)
 
 
@@ -75,7 +77,7 @@ def prompt_s(work: Work, device: Device, prompt: int, serving: Serving) -> float
     while at < prompt:
         tokens = min(serving.micro_batch, prompt - at)
         attention = 4 * work.shape.layers * work.shape.heads * work.shape.value_size * (at + tokens / 2)
-        computing = tokens * (work.operations + attention) / (device.flops * COMPUTES)
+        computing = tokens * (work.operations + attention) / _operations_per_s(device, device.flops)
         total += max(computing, work.bytes_read(tokens) / (device.bandwidth * READS))
         at += tokens
     return total
@@ -99,6 +101,10 @@ def gain(plain_s: float, draft_s: float, check_s: float, acceptance: float, draf
         drafted: guesses at a time.
     """
     return accepted(acceptance, drafted) * plain_s / (drafted * draft_s + check_s)
+
+
+def _operations_per_s(device: Device, flops: float) -> float:
+    return flops * (CPU_COMPUTES if device.is_cpu else COMPUTES)
 
 
 def _windowed_read(shape: Shape, cached: int, serving: Serving) -> int:
