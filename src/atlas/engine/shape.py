@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from atlas.engine.gguf_reader import Scalar
 from atlas.errors import UsageError
 
+_MOST_EXPERTS = 1 << 12
 WINDOW_PERIOD = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4, "exaone4": 4, "olmo2": 4}
 """Every how many layers one attends to everything, by architecture; the others see a window (llama.cpp, src/models)."""
 
@@ -112,7 +113,10 @@ def shape_of(
     windowed = tuple(map(bool, numbers[pattern]))[:layers] if pattern in numbers else windows(architecture, layers)
     expert_feed = size("expert_feed_forward_length", 0)
     feeds = each("feed_forward_length", 0)
-    experts = size("expert_count", 0)
+    experts, experts_used = size("expert_count", 0, _MOST_EXPERTS), size("expert_used_count", 0, _MOST_EXPERTS)
+    key_size, value_size = size("attention.key_length", width // heads), size("attention.value_length", width // heads)
+    if not key_size or not value_size or bool(experts) != bool(experts_used) or experts_used > experts:
+        raise UsageError("The file's sizes of heads or experts contradict each other.")
     if len(windowed) not in (0, layers):
         raise UsageError(f"The file's {pattern} does not name a window for each layer.")
     return Shape(
@@ -122,14 +126,14 @@ def shape_of(
         width=width,
         heads=heads,
         kv_heads=each("attention.head_count_kv", heads),
-        key_size=size("attention.key_length", width // heads),
-        value_size=size("attention.value_length", width // heads),
+        key_size=key_size,
+        value_size=value_size,
         feed=max(feeds, default=0),
         vocabulary=vocabulary,
         window=window,
         windowed=windowed if window else (),
         experts=experts,
-        experts_used=size("expert_used_count", 0),
+        experts_used=experts_used,
         expert_feed=expert_feed or (max(feeds, default=0) if experts else 0),
         shared_feed=size("expert_shared_count", 0) * expert_feed,
         dense_lead=size("leading_dense_block_count", 0),
