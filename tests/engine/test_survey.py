@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import sys
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from atlas.engine import survey as surveying
+from atlas.engine.listening import listening
 from atlas.engine.survey import survey
 from atlas.sandbox.survey import Finding
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "llm"))
+
+from scripted_server import ScriptedServer
+
 Usage = namedtuple("Usage", "total used free")
+
+
+async def test_a_server_that_runs_already() -> None:
+    with ScriptedServer() as server, socket.create_server(("127.0.0.1", 0)) as silent:
+        quiet, port = silent.getsockname()[1], int(server.url.rpartition(":")[2])
+        with socket.create_server(("127.0.0.1", 0)) as closing:
+            gone = closing.getsockname()[1]
+        (line,) = await listening([gone, quiet, port])
+        assert line.ok
+        assert line.text == f"{server.model}: use it with --endpoint http://127.0.0.1:{port}"
+        (nothing,) = await listening([gone])
+        assert "none on the ports" in nothing.text
 
 
 def found() -> dict[str, Finding]:

@@ -16,10 +16,11 @@ def doctor(as_json: bool) -> int:
 
     Every line says ok, or what mends it. Exit status 1 means that no sandbox works.
     """
-    from atlas.engine.survey import survey as engines  # noqa: PLC0415  (--help must be quick)
+    from atlas.engine.listening import listening  # noqa: PLC0415  (--help must be quick)
+    from atlas.engine.survey import survey as engines  # noqa: PLC0415
     from atlas.sandbox.survey import survey  # noqa: PLC0415
 
-    found = [*asyncio.run(survey()), *engines()]
+    found = [*asyncio.run(survey()), *engines(), *asyncio.run(listening())]
     if as_json:
         click.echo(json.dumps({"findings": [asdict(finding) for finding in found]}, indent=1))
     else:
