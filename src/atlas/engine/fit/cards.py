@@ -112,10 +112,15 @@ def _nvidia() -> tuple[Device, ...]:
         if not mib.strip().isdigit():
             return ()
         memory = int(mib) << 20
-        short = name.removeprefix("NVIDIA").replace("GeForce", "").split()
-        known = next((c for c in cards() if short[: len(c.name.split())] == c.name.split()), None) or sized(memory)
+        known = next((card for card in cards() if _is(card, name, memory)), None) or sized(memory)
         found.append(Device(name.strip(), memory, known.bandwidth, known.flops))
     return tuple(found)
+
+
+def _is(card: Device, name: str, memory: int) -> bool:
+    """Whether the driver means this card; it tells a little less memory than the data sheet."""
+    told = [word for word in name.split() if word not in ("NVIDIA", "GeForce")]
+    return told == [word for word in card.name.split() if not word.endswith("GB")] and 0.9 < memory / card.memory <= 1
 
 
 def _bandwidth() -> float:
