@@ -139,5 +139,10 @@ def test_the_sandbox_from_python():
     assert other.startswith("exception None TypeError: ")
 
 
+@pytest.mark.parametrize("words", commands(PAGES["engine"]), ids=" ".join)
+def test_planning(atlas: Atlas, words: list[str]):
+    Reader(atlas, {}).run(words)
+
+
 def test_the_other_pages_have_no_commands():
     assert not [commands(PAGES[name]) for name in ("architecture", "search") if commands(PAGES[name])]

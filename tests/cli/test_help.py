@@ -40,9 +40,9 @@ COMMANDS = commands(cli)
 
 
 def test_the_commands_there_are():
-    assert {("demo",), ("solve",), ("bench",)} <= set(COMMANDS)
+    assert {("demo",), ("solve",), ("bench",), ("fit",), ("models",), ("pull",)} <= set(COMMANDS)
     assert {path[1] for path in COMMANDS if len(path) == 2} == {
-        "import", "make", "run", "resume", "show", "audit", "list",
+        "import", "make", "run", "resume", "show", "audit", "list", "rm",
     }  # fmt: skip
 
 

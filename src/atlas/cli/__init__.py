@@ -20,6 +20,9 @@ _COMMANDS: Final = {
     "run": ("atlas.cli.run", "Run a program that you don't trust in the sandbox."),
     "strategies": ("atlas.cli.strategies", "List and show the strategies, as files to copy and change."),
     "check-model": ("atlas.cli.check_model", "Say what a model is good for, how fast it is, and its best settings."),
+    "fit": ("atlas.cli.fit", "Say which model fits a card, how fast it will be, and the command that starts it."),
+    "models": ("atlas.cli.models", "List the models that are known and those on this disk, and remove them."),
+    "pull": ("atlas.cli.pull", "Download a model, checked against its hash, and resume where it stopped."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
 }
 

@@ -12,13 +12,15 @@ import click
 @click.command(epilog="Example: atlas doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def doctor(as_json: bool) -> int:
-    """Say how well programs can be boxed in here, and which languages can be run.
+    """Say how well programs can be boxed in here, which languages can be run, and what there is to run models.
 
     Every line says ok, or what mends it. Exit status 1 means that no sandbox works.
     """
-    from atlas.sandbox.survey import survey  # noqa: PLC0415  (--help must be quick)
+    from atlas.engine.listening import listening  # noqa: PLC0415  (--help must be quick)
+    from atlas.engine.survey import survey as engines  # noqa: PLC0415
+    from atlas.sandbox.survey import survey  # noqa: PLC0415
 
-    found = asyncio.run(survey())
+    found = [*asyncio.run(survey()), *engines(), *asyncio.run(listening())]
     if as_json:
         click.echo(json.dumps({"findings": [asdict(finding) for finding in found]}, indent=1))
     else:

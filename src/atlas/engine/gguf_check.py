@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from atlas.engine.gguf_reader import Header, Malformed, read_header
 from atlas.engine.gguf_types import FILE_TYPES
@@ -39,6 +42,23 @@ def check(path: Path) -> ModelFile:
     Raises:
         UsageError: there is no such file, or it is no complete GGUF model.
     """
+    try:
+        with opened(path) as (file, size):
+            header = read_header(file, size)
+    except Malformed as e:
+        raise UsageError(f"{path} {e}: give a complete GGUF model file.") from None
+    if size < header.needed_bytes:
+        raise UsageError(f"{path} is cut off: it has {size} of {header.needed_bytes} bytes; fetch it again.")
+    return _model_file(path, size, header)
+
+
+@contextmanager
+def opened(path: Path) -> Generator[tuple[BinaryIO, int]]:
+    """A regular file, open for reading, and its bytes.
+
+    Raises:
+        UsageError: it is none, or cannot be read.
+    """
     if path.is_dir():
         raise UsageError(f"{path} is not a file: give the path of a GGUF model file.")
     try:
@@ -47,14 +67,9 @@ def check(path: Path) -> ModelFile:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise UsageError(f"{path} is not a file: give the path of a GGUF model file.")
-            header = read_header(file)
-    except Malformed as e:
-        raise UsageError(f"{path} {e}: give a complete GGUF model file.") from None
+            yield file, status.st_size
     except OSError as e:
         raise UsageError(f"{path} cannot be read ({e.strerror}): give the path of a GGUF model file.") from None
-    if status.st_size < header.needed_bytes:
-        raise UsageError(f"{path} is cut off: it has {status.st_size} of {header.needed_bytes} bytes; fetch it again.")
-    return _model_file(path, status.st_size, header)
 
 
 def _model_file(path: Path, size: int, header: Header) -> ModelFile:

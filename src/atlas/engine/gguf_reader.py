@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 from typing import BinaryIO
 
 from atlas.engine.gguf_types import TENSOR_TYPES
@@ -23,6 +24,8 @@ _MOST_TEXT = 1 << 26
 """Bytes of all texts together that are held at once; a file may be sparse, so that its size bounds nothing."""
 _MOST_DIMENSIONS = 4
 _DEEPEST_ARRAY = 2
+_MOST_NUMBERS = 1 << 12
+"""Whole numbers of one array that are kept: as many as a model may have layers."""
 
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -35,6 +38,24 @@ class Malformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class TensorRecord:
+    """What a file says of one tensor: its dimensions (a row's length first), type and place among all tensor data.
+
+    ``size_bytes`` is 0 where the type is newer than our table.
+    """
+
+    dimensions: tuple[int, ...]
+    kind: int
+    offset: int
+    size_bytes: int
+
+    @property
+    def elements(self) -> int:
+        """Weights in it."""
+        return prod(self.dimensions)
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """Scalar values by key, array lengths and places by key, weights in all, and the bytes that the file must have."""
 
@@ -44,15 +65,23 @@ class Header:
     """Where each array begins in the file, at its record."""
     parameters: int
     needed_bytes: int
+    tensors: Mapping[str, TensorRecord] = field(default_factory=dict[str, TensorRecord])
+    numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    """Short arrays of whole numbers and truth values: sizes that differ from layer to layer."""
 
 
-def read_header(file: BinaryIO) -> Header:
+def read_header(file: BinaryIO, size: int | None = None) -> Header:
     """Read up to the first byte of tensor data.
+
+    Args:
+        file: at its first byte; it is read, told and sought.
+        size: bytes of the whole file; None asks the operating system.
 
     Raises:
         Malformed: it is not GGUF, is cut off, or holds an absurd count.
     """
-    size = os.fstat(file.fileno()).st_size
+    if size is None:
+        size = os.fstat(file.fileno()).st_size
     if size == 0:
         raise Malformed("is empty")
     if file.read(4) != b"GGUF":
@@ -67,13 +96,14 @@ def read_header(file: BinaryIO) -> Header:
     values: dict[str, Scalar] = {}
     lengths: dict[str, int] = {}
     places: dict[str, int] = {}
+    numbers: dict[str, tuple[int, ...]] = {}
     held = 0
     for _ in range(keys):
         key = _text(file, _LONGEST_NAME)
         kind = _number(file, "I")
         if kind == _ARRAY:
             places[key] = file.tell()
-            lengths[key] = _skip_array(file, size, 0)
+            lengths[key], numbers[key] = _array(file, size)
         else:
             values[key] = value = _text(file, _LONGEST_TEXT) if kind == _STRING else _scalar(file, kind)
             held += len(value) if isinstance(value, str) else 0
@@ -83,10 +113,21 @@ def read_header(file: BinaryIO) -> Header:
         raise Malformed("has an absurd alignment")
     if tensors == 0:
         raise Malformed("holds no weights")
-    records = [_tensor(file) for _ in range(tensors)]
+    records: dict[str, TensorRecord] = {}
+    for _ in range(tensors):
+        name, record = _tensor(file)
+        held = _count(held + len(name), _MOST_TEXT, "bytes of text")
+        records[name] = record
     start = -(-file.tell() // alignment) * alignment
-    parameters = sum(elements for elements, _ in records)
-    return Header(values, lengths, places, parameters, start + max(end for _, end in records))
+    return Header(
+        values,
+        lengths,
+        places,
+        parameters=sum(record.elements for record in records.values()),
+        needed_bytes=start + max(record.offset + record.size_bytes for record in records.values()),
+        tensors=records,
+        numbers={key: found for key, found in numbers.items() if found},
+    )
 
 
 def read_texts(file: BinaryIO, header: Header, key: str) -> list[bytes]:
@@ -109,20 +150,19 @@ def read_texts(file: BinaryIO, header: Header, key: str) -> list[bytes]:
     return texts
 
 
-def _tensor(file: BinaryIO) -> tuple[int, int]:
-    """One tensor's record: its weights, and where its data ends, counted from the start of all tensor data."""
+def _tensor(file: BinaryIO) -> tuple[str, TensorRecord]:
+    """One tensor's name and record."""
     name = _text(file, _LONGEST_NAME)
-    dimensions = _count(_number(file, "I"), _MOST_DIMENSIONS, "dimensions of a tensor")
-    elements = 1
-    for _ in range(dimensions):
-        elements *= _number(file, "Q")
+    count = _count(_number(file, "I"), _MOST_DIMENSIONS, "dimensions of a tensor")
+    dimensions = tuple(_number(file, "Q") for _ in range(count))
     kind, offset = _number(file, "I"), _number(file, "Q")
-    if kind not in TENSOR_TYPES:
-        return elements, offset  # newer than this table; whether it can be loaded is for llama.cpp to say
+    if kind not in TENSOR_TYPES:  # newer than this table; whether it can be loaded is for llama.cpp to say
+        return name, TensorRecord(dimensions, kind, offset, 0)
     block, block_bytes = TENSOR_TYPES[kind]
+    elements = prod(dimensions)
     if elements % block:
         raise Malformed(f"holds a tensor of an impossible shape ({name[:60]!r})")
-    return elements, offset + elements // block * block_bytes
+    return name, TensorRecord(dimensions, kind, offset, elements // block * block_bytes)
 
 
 def _read(file: BinaryIO, count: int) -> bytes:
@@ -152,6 +192,18 @@ def _count(count: int, most: int, what: str) -> int:
     if count > most:
         raise Malformed(f"claims {count} {what}")
     return count
+
+
+def _array(file: BinaryIO, size: int) -> tuple[int, tuple[int, ...]]:
+    """Go past an array: its length, and its items where they are few whole numbers."""
+    start = file.tell()
+    kind = _number(file, "I")
+    length = _count(_number(file, "Q"), _MOST_ITEMS, "items in one array")
+    form = _SCALARS.get(kind, "f")
+    if form in "fd" or length > _MOST_NUMBERS:
+        file.seek(start)
+        return _skip_array(file, size, 0), ()
+    return length, struct.unpack(f"<{length}{form}", _read(file, length * struct.calcsize(form)))
 
 
 def _skip_array(file: BinaryIO, size: int, depth: int) -> int:

@@ -153,7 +153,7 @@ async def probe(transport: Transport, model: str | None) -> Capabilities:
         UsageError: no model is named and the server names none.
         LLMError: the server is down, wants a key, or does not answer the plainest chat request.
     """
-    seen = await _recognised(transport, model)
+    seen = await recognise(transport, model)
     seen = await _chat_features(transport, seen)
     # Before the rest, so that thinking is off where the rest would wait for it.
     seen = await probe_thinking(transport, seen)
@@ -169,8 +169,13 @@ async def probe(transport: Transport, model: str | None) -> Capabilities:
     return replace(seen, notes=seen.notes + notes)
 
 
-async def _recognised(transport: Transport, model: str | None) -> Capabilities:
-    """Name of the server and the model, context and slots."""
+async def recognise(transport: Transport, model: str | None) -> Capabilities:
+    """Name of the server and the model, context and slots; nothing is generated for it.
+
+    Raises:
+        UsageError: no model is named and the server names none.
+        LLMError: the server is down, wants a key, or is no model server.
+    """
     header = ""
     models: list[_Model] = []
     try:

@@ -1,0 +1,1 @@
+"""Which model fits which memory, and how fast it will be."""
