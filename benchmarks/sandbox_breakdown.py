@@ -25,7 +25,7 @@ _CONFINING = (
     *("child rlimits", "child user", "child dup2", "child capset", "child prctl", "child close_range"),
     *("child landlock", "child seccomp"),
 )
-_PLAYING = ("child request", "child load", "child begin", "child run")
+_PLAYING = ("child load", "child begin", "child run")
 _ROWS: tuple[_Row, ...] = (
     ("judge", "in-memory files made and written", ("judge files",), ()),
     ("judge", "message sent with descriptors", ("judge send",), ()),
@@ -47,12 +47,11 @@ _ROWS: tuple[_Row, ...] = (
     ("program", "Landlock", ("child landlock",), ()),
     ("program", "seccomp", ("child seccomp",), ()),
     ("program", "all else of confining", ("child confined",), ("child born", *_CONFINING)),
-    ("program", "request read", ("child request",), ()),
     ("program", "program compiled and loaded", ("child load",), ()),
     ("program", "clocks of the records", ("child begin",), ()),
     ("program", "inputs decoded, function run", ("child run",), ("child write",)),
     ("program", "records written", ("child write",), ()),
-    ("program", "all else of its part", ("child played",), ("child playing", *_PLAYING)),
+    ("program", "request read, and all else of its part", ("child played",), ("child playing", *_PLAYING)),
     ("program", "its end, by the kernel", ("child usage",), ("child played",)),
 )  # fmt: skip
 
