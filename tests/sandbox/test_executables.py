@@ -5,13 +5,17 @@ import errno
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from atlas.problem import Stdin
 from atlas.sandbox import Limits, Program, Sandbox, Status, toolchains
+from atlas.sandbox.box import bundle
+from atlas.sandbox.exec_job import ExecFiles, ExecJob
+from atlas.sandbox.exec_worker import ExecWorker
+from atlas.sandbox.workers import WorkerLost
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -280,6 +284,44 @@ async def test_a_cancelled_job_frees_its_worker(sandbox):
     assert all(isinstance(d, asyncio.CancelledError) for d in done)
     await still_served(sandbox)
     assert below(sandbox) == before
+
+
+async def test_a_job_that_is_cancelled_twice_leaves_the_next_its_own_report(sandbox):
+    await still_served(sandbox)
+    job = asyncio.create_task(bash(sandbox, "sleep 600", limits=Limits(wall_s=600)))
+    await until(lambda: "sleep" in commands(below(sandbox)), "the program")
+    job.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)  # on to waiting for the end of what was cancelled
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    seen = await bash(sandbox, "echo wrong; exit 3")
+    assert (seen.status, seen.stdout, seen.error) == (Status.EXCEPTION, "wrong\n", "exit status 3")
+    await until(lambda: "sleep" not in commands(below(sandbox)), "the end of what was cancelled")
+
+
+async def test_a_cancelled_installation_leaves_the_next_job_its_own_report(sandbox):
+    worker = ExecWorker(sandbox._nursery, sandbox.tier, ())
+    job = ExecJob(("/bin/sh", "-c", "echo next"), {}, (), LIMITS)
+    assert (await worker.run(job)).seen.status is Status.OK
+    installing = asyncio.create_task(worker.run(job, ("key", bundle.made([("header", b"x" * (4 << 20))]))))
+    await asyncio.sleep(0)
+    installing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await installing
+    assert (await worker.run(job)).seen.stdout == "next\n"
+    worker.close()
+
+
+async def test_a_job_sent_in_the_middle_of_another_ends_the_zygote(sandbox):
+    job = ExecJob(("/bin/sleep", "600"), {}, (), Limits(wall_s=600.0))
+    zygote = await sandbox._nursery.spawn(sandbox.tier, shown=())
+    with closing(ExecFiles(job)) as files:
+        for _ in range(2):
+            zygote.begin(job.message(), files.descriptors)
+    with pytest.raises(WorkerLost):
+        await zygote.end(60.0)
 
 
 async def test_a_killed_worker_loses_no_job_and_leaves_nothing(sandbox):
