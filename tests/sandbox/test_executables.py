@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import itertools
 import os
 import signal
 import time
@@ -322,6 +323,18 @@ async def test_a_job_sent_in_the_middle_of_another_ends_the_zygote(sandbox):
             zygote.begin(job.message(), files.descriptors)
     with pytest.raises(WorkerLost):
         await zygote.end(60.0)
+
+
+async def test_every_worker_is_a_user_of_its_own(sandbox):
+    """What ends an execution ends all that its user runs: in another worker, too, if that had the same."""
+    async with await Sandbox.start(1, tier=sandbox.tier) as own:
+        own._nursery._ids = itertools.count(64)
+        seen = await bash(own, "id -u")
+        (python,) = await own.run(Program("import os\nprint(os.getuid())"), [Stdin("")])
+    users = {int(seen.stdout), int(python.stdout)}
+    if os.getuid() != 0 or users == {1000}:
+        pytest.skip("the box has no users that are seen outside")
+    assert len(users) == 2
 
 
 async def test_a_killed_worker_loses_no_job_and_leaves_nothing(sandbox):
