@@ -5,6 +5,7 @@ import errno
 import itertools
 import os
 import signal
+import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -378,3 +379,10 @@ async def test_descriptors_do_not_pile_up(sandbox):
     for _ in range(5):
         await bash(sandbox, "echo x | cat; exit 1")
     assert (open_files("self"), sorted(map(open_files, below(sandbox)))) == before
+
+
+async def test_the_canary_notices_that_it_can_signal_its_parent():
+    nobody = str((1 << 22) + 1)
+    code = f"from atlas.sandbox.box import exec_probe; print(exec_probe._signals_nobody({nobody!r}))"
+    free = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert await free.communicate() == (b"False\n", None)

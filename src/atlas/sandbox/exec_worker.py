@@ -18,6 +18,8 @@ _ATTEMPTS = 3
 _CLOSING_S = 60.0
 _RUNS = ("scratch", "child")
 """What of the canary shows that programs run, rather than that they are held back."""
+_SHARED_PIDS = ("landlock", UNSAFE)
+"""The tiers without a pid namespace: in the others the judge's number is nobody's, or somebody else's."""
 _CANARY_LIMITS = Limits(cpu_s=10.0, wall_s=60.0)
 
 
@@ -62,7 +64,7 @@ class ExecWorker:
         if self._zygote is None:
             zygote = await self._nursery.spawn(self._tier, shown=self.toolchains)
             try:
-                fault = _fault((await self._execute(zygote, _canary())).seen, self._tier)
+                fault = _fault((await self._execute(zygote, _canary(self._tier))).seen, self._tier)
             except WorkerLost as error:
                 zygote.close()
                 raise SetupFailed(f"a box for executables cannot be set up: {error}") from error
@@ -121,8 +123,8 @@ class ExecWorker:
             raise WorkerLost(answer["setup_error"])
 
 
-def _canary() -> ExecJob:
-    probe = {"file": __file__, "judge": str(os.getpid())}
+def _canary(tier: str) -> ExecJob:
+    probe = {"file": __file__, "judge": str(os.getpid()) if tier in _SHARED_PIDS else ""}
     return ExecJob((), {}, (), _CANARY_LIMITS, probe=probe)
 
 
