@@ -2,16 +2,22 @@
 
 import asyncio
 import errno
+import itertools
 import os
 import signal
+import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from atlas.problem import Stdin
 from atlas.sandbox import Limits, Program, Sandbox, Status, toolchains
+from atlas.sandbox.box import bundle
+from atlas.sandbox.exec_job import ExecFiles, ExecJob
+from atlas.sandbox.exec_worker import ExecWorker
+from atlas.sandbox.workers import WorkerLost
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -282,6 +288,56 @@ async def test_a_cancelled_job_frees_its_worker(sandbox):
     assert below(sandbox) == before
 
 
+async def test_a_job_that_is_cancelled_twice_leaves_the_next_its_own_report(sandbox):
+    await still_served(sandbox)
+    job = asyncio.create_task(bash(sandbox, "sleep 600", limits=Limits(wall_s=600)))
+    await until(lambda: "sleep" in commands(below(sandbox)), "the program")
+    job.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)  # on to waiting for the end of what was cancelled
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    seen = await bash(sandbox, "echo wrong; exit 3")
+    assert (seen.status, seen.stdout, seen.error) == (Status.EXCEPTION, "wrong\n", "exit status 3")
+    await until(lambda: "sleep" not in commands(below(sandbox)), "the end of what was cancelled")
+
+
+async def test_a_cancelled_installation_leaves_the_next_job_its_own_report(sandbox):
+    worker = ExecWorker(sandbox._nursery, sandbox.tier, ())
+    job = ExecJob(("/bin/sh", "-c", "echo next"), {}, (), LIMITS)
+    assert (await worker.run(job)).seen.status is Status.OK
+    installing = asyncio.create_task(worker.run(job, ("key", bundle.made([("header", b"x" * (4 << 20))]))))
+    await asyncio.sleep(0)
+    installing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await installing
+    assert (await worker.run(job)).seen.stdout == "next\n"
+    worker.close()
+
+
+async def test_a_job_sent_in_the_middle_of_another_ends_the_zygote(sandbox):
+    job = ExecJob(("/bin/sleep", "600"), {}, (), Limits(wall_s=600.0))
+    zygote = await sandbox._nursery.spawn(sandbox.tier, shown=())
+    with closing(ExecFiles(job)) as files:
+        for _ in range(2):
+            zygote.begin(job.message(), files.descriptors)
+    with pytest.raises(WorkerLost):
+        await zygote.end(60.0)
+
+
+async def test_every_worker_is_a_user_of_its_own(sandbox):
+    """What ends an execution ends all that its user runs: in another worker, too, if that had the same."""
+    async with await Sandbox.start(1, tier=sandbox.tier) as own:
+        own._nursery._ids = itertools.count(64)
+        seen = await bash(own, "id -u")
+        (python,) = await own.run(Program("import os\nprint(os.getuid())"), [Stdin("")])
+    users = {int(seen.stdout), int(python.stdout)}
+    if os.getuid() != 0 or users == {1000}:
+        pytest.skip("the box has no users that are seen outside")
+    assert len(users) == 2
+
+
 async def test_a_killed_worker_loses_no_job_and_leaves_nothing(sandbox):
     await still_served(sandbox)
     shm = set(os.listdir("/dev/shm"))
@@ -323,3 +379,10 @@ async def test_descriptors_do_not_pile_up(sandbox):
     for _ in range(5):
         await bash(sandbox, "echo x | cat; exit 1")
     assert (open_files("self"), sorted(map(open_files, below(sandbox)))) == before
+
+
+async def test_the_canary_notices_that_it_can_signal_its_parent():
+    nobody = str((1 << 22) + 1)
+    code = f"from atlas.sandbox.box import exec_probe; print(exec_probe._signals_nobody({nobody!r}))"
+    free = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert await free.communicate() == (b"False\n", None)

@@ -314,3 +314,28 @@ async def test_a_precompiled_header_is_made_and_used(sandbox, monkeypatch, tmp_p
     assert [(s.status, s.error) for s in seen] == [(Status.OK, "")] + [(Status.EXCEPTION, "exit status 5")] * 2
     async with await Sandbox.start(1, tier=sandbox.tier, compiled=tmp_path) as own:
         assert (await run(own, "cpp", code.format("again")))[0].error == "exit status 5"
+
+
+STOPPED = {
+    "time on the clock": ("sleep 1", Limits(wall_s=0.2)),
+    "CPU time": ("for ((i = 0; i < 200000; i++)); do :; done", Limits(cpu_s=0.01)),
+    "a signal": ("[ $(ulimit -v) -gt 2000000 ] || kill -9 $$", Limits(memory_mb=512)),
+}
+
+
+@pytest.mark.parametrize("how", STOPPED)
+async def test_a_compiler_that_was_stopped_has_refused_nothing(sandbox, how):
+    work, tight = STOPPED[how]
+    chosen = toolchains.find("bash")
+    compiles = replace(languages.LANGUAGES["bash"][0], compile=("bash", "{file}"), run=("bash", "./program"), check=())
+    code = f"{work}; echo echo made > program"
+    ends = []
+    for limits in (tight, Limits(cpu_s=20.0, wall_s=60.0, memory_mb=4096)):
+        row = replace(compiles, compile_limits=limits)
+        sandbox._executables._toolchains["bash"] = replace(chosen, language=row)
+        try:
+            (seen,) = await sandbox.run(Program(code, language="bash"), [Stdin("")], LIMITS)
+        finally:
+            sandbox._executables._toolchains["bash"] = chosen
+        ends.append((seen.status, seen.stdout))
+    assert ends == [(Status.NO_LOAD, ""), (Status.OK, "made\n")]

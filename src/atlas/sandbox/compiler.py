@@ -109,9 +109,10 @@ class Compiler:
             self._cache.put(key, made)
             return Compiled(made)
         rejected = Compiled(rejection=_rejection(done))
-        self._rejected[key] = rejected
-        while len(self._rejected) > _REJECTIONS:
-            self._rejected.popitem(last=False)
+        if done.seen.status is Status.EXCEPTION:  # whatever else ended it may hang on the moment
+            self._rejected[key] = rejected
+            while len(self._rejected) > _REJECTIONS:
+                self._rejected.popitem(last=False)
         return rejected
 
     async def _key(self, toolchain: Toolchain, what: str, template: tuple[str, ...], source: bytes) -> str:
@@ -176,8 +177,9 @@ def _job(
 
 
 def _made(done: Execution) -> bytes | None:
-    """What was compiled; None if the compiler was stopped, or if not all that it made can be handed over."""
-    return done.made if done.outcome.killed is None and not done.outcome.left_out else None
+    """What was compiled; None if the compiler was stopped or fell, or if not all it made can be handed over."""
+    by_itself = done.outcome.killed is None and done.outcome.exit >= 0
+    return done.made if by_itself and not done.outcome.left_out else None
 
 
 def _rejection(done: Execution) -> Observation:

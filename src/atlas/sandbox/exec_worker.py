@@ -18,6 +18,8 @@ _ATTEMPTS = 3
 _CLOSING_S = 60.0
 _RUNS = ("scratch", "child")
 """What of the canary shows that programs run, rather than that they are held back."""
+_SHARED_PIDS = ("landlock", UNSAFE)
+"""The tiers without a pid namespace: in the others the judge's number is nobody's, or somebody else's."""
 _CANARY_LIMITS = Limits(cpu_s=10.0, wall_s=60.0)
 
 
@@ -45,7 +47,7 @@ class ExecWorker:
                 zygote = await self._ready()
                 if kit is not None:
                     await self._install(zygote, *kit)
-                return await _execute(zygote, job)
+                return await self._execute(zygote, job)
             except (WorkerLost, SetupFailed) as error:
                 lost = error
                 self.close()
@@ -62,7 +64,7 @@ class ExecWorker:
         if self._zygote is None:
             zygote = await self._nursery.spawn(self._tier, shown=self.toolchains)
             try:
-                fault = _fault((await _execute(zygote, _canary())).seen, self._tier)
+                fault = _fault((await self._execute(zygote, _canary(self._tier))).seen, self._tier)
             except WorkerLost as error:
                 zygote.close()
                 raise SetupFailed(f"a box for executables cannot be set up: {error}") from error
@@ -81,39 +83,48 @@ class ExecWorker:
         job = ExecJob((), {}, (data,), Limits())
         with closing(ExecFiles(job)) as files:
             zygote.begin({"install": True}, files.descriptors)
-            reply = await zygote.end(_CLOSING_S)
+            try:
+                reply = await zygote.end(_CLOSING_S)
+            except BaseException:
+                self.close()  # its report would be taken for that on the next job
+                raise
         # A zygote that could not keep them has removed what it unpacked: they are a help, not a need.
         if reply["setup_error"] is not None:
             self.refusals += 1
         self._installed.add(key)
 
+    async def _execute(self, zygote: Zygote, job: ExecJob) -> Execution:
+        """Run a job once; when the caller is cancelled, end it first, so that the zygote is free for the next.
 
-async def _execute(zygote: Zygote, job: ExecJob) -> Execution:
-    """Run a job once; when the caller is cancelled, end it first, so that the zygote is free for the next.
+        A zygote whose report did not come in is given up: it would be taken for that on the next job.
 
-    Raises:
-        WorkerLost: the zygote is gone, or could not confine the process.
-        SandboxError: a tool cannot be executed.
-    """
-    with closing(ExecFiles(job)) as files:
-        zygote.begin(job.message(), files.descriptors)
-        reply = asyncio.ensure_future(zygote.end(job.limits.wall_s))
-        try:
-            answer = await asyncio.shield(reply)
-        except asyncio.CancelledError:
-            zygote.cancel()
-            await asyncio.gather(reply, return_exceptions=True)
-            raise
-        if answer["setup_error"] is None:
-            outcome = ExecOutcome(**answer)
-            if not outcome.exec_error or job.own:
-                return observe(files, outcome)
-            raise SandboxError(f"{job.argv[0]} cannot be executed in the sandbox: {outcome.exec_error}.")
-        raise WorkerLost(answer["setup_error"])
+        Raises:
+            WorkerLost: the zygote is gone, or could not confine the process.
+            SandboxError: a tool cannot be executed.
+        """
+        with closing(ExecFiles(job)) as files:
+            zygote.begin(job.message(), files.descriptors)
+            reply = asyncio.ensure_future(zygote.end(job.limits.wall_s))
+            try:
+                answer = await asyncio.shield(reply)
+            except asyncio.CancelledError:
+                zygote.cancel()
+                await asyncio.gather(reply, return_exceptions=True)  # a second cancellation ends this, too
+                raise
+            finally:
+                if reply.cancelled() or not reply.done() or reply.exception() is not None:
+                    reply.cancel()
+                    self.close()
+            if answer["setup_error"] is None:
+                outcome = ExecOutcome(**answer)
+                if not outcome.exec_error or job.own:
+                    return observe(files, outcome)
+                raise SandboxError(f"{job.argv[0]} cannot be executed in the sandbox: {outcome.exec_error}.")
+            raise WorkerLost(answer["setup_error"])
 
 
-def _canary() -> ExecJob:
-    probe = {"file": __file__, "judge": str(os.getpid())}
+def _canary(tier: str) -> ExecJob:
+    probe = {"file": __file__, "judge": str(os.getpid()) if tier in _SHARED_PIDS else ""}
     return ExecJob((), {}, (), _CANARY_LIMITS, probe=probe)
 
 

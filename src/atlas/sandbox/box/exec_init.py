@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from atlas.sandbox.box import bundle, descendants, exec_child, exec_namespaces, kernel, landlock, scratch, wire
 from atlas.sandbox.box.exec_layout import KIT, PROC, SCRATCH
-from atlas.sandbox.box.procfs import Census, Usage, reaped_peak
+from atlas.sandbox.box.procfs import Census, Usage, cpu_s_of, reaped_peak
 
 STDIN, STDOUT, STDERR, MADE, FIRST_BUNDLE = range(5)
 """Places of a job's descriptors: the program's three, what is collected, and the bundles to unpack."""
@@ -195,7 +195,7 @@ class _Execution:
         """Say which limit is exceeded."""
         job = self.job
         self.peak = max(self.peak, usage.resident)
-        if max(usage.cpu_s, _cpu_s_of(self.program)) >= job["cpu_s"]:
+        if max(usage.cpu_s, cpu_s_of(self.program)) >= job["cpu_s"]:
             return wire.KILLED_CPU
         if usage.resident > job["resident"]:
             return wire.KILLED_MEMORY
@@ -252,14 +252,6 @@ class _Execution:
                     self.status = os.waitstatus_to_exitcode(status)
         except ChildProcessError:
             return False
-
-
-def _cpu_s_of(pid: int) -> float:
-    """Return the CPU seconds of one process, exact where the procfs counts in ticks (clock_getcpuclockid)."""
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0  # it has just ended
 
 
 def _tasks_of(uid: int) -> int:

@@ -164,7 +164,11 @@ class _Zygote:
         return reply
 
     def wait(self, pid: int, job: dict[str, Any]) -> None:
-        """Wait for the watching process; have it end all when the judge cancels or is gone."""
+        """Wait for the watching process; have it end all when the judge cancels or is gone.
+
+        Anything else from the judge is a fault of the protocol, after which no report could be matched with its job:
+        this zygote then ends as if the judge were gone.
+        """
         exited = os.pidfd_open(pid)
         poll = select.poll()
         poll.register(exited, select.POLLIN)
@@ -173,7 +177,10 @@ class _Zygote:
         gone = False
         while exited not in (ready := {fd for fd, _ in poll.poll(1000)}):
             if ready:
-                gone = wire.receive(self.sock)[0] is None
+                message, fds = wire.receive(self.sock)
+                for fd in fds:
+                    os.close(fd)
+                gone = message is None or "cancel" not in message
                 os.eventfd_write(self.box.cancel, 1)
                 if gone:
                     poll.unregister(self.sock)

@@ -90,9 +90,9 @@ class _Nursery:
             os.close(self.judge)
             for fd in self.exits:
                 os.close(fd)
-            # Zygotes get apart by this number, within the nursery's own.
             try:
-                serve = self.prepared(sock, message["tier"], message.get("shown"), parent * 64 + number % 64, group)
+                # No two zygotes that are alive have one process id, of whatever nursery: it makes out their users.
+                serve = self.prepared(sock, message["tier"], message.get("shown"), os.getpid(), group)
             except OSError as error:
                 wire.send(sock, {"error": str(error)})
             else:
