@@ -26,6 +26,7 @@ from atlas.sandbox.box import exec_layout, exec_zygote, inside, kernel, landlock
 from atlas.sandbox.box.cgroup import Bound
 from atlas.sandbox.box.exec_layout import ExecLayout
 from atlas.sandbox.box.layout import Layout
+from atlas.sandbox.box.process import private_uid
 
 _FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/run/wrappers/bin", "/run/current-system/sw/bin")
 """Where a program may lie that is to confine others: folders that only root can write to."""
@@ -54,7 +55,7 @@ def enter(
         raise OSError("bubblewrap is not installed")
     if shown is not None:
         layout = replace(layout, packages=(), preload=())
-    uid = zygote.private_uid(number) if os.geteuid() == 0 else None
+    uid = private_uid(number) if os.geteuid() == 0 else None
     proc = os.open("/proc", os.O_PATH)
     group = [bound.limit, bound.events] if bound else []
     told = {"modules": _modules(), "sock": sock.fileno(), "proc": proc, "group": group, "uid": uid}

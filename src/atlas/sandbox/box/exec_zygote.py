@@ -31,7 +31,7 @@ from atlas.sandbox.box import (
 from atlas.sandbox.box.cgroup import Bound
 from atlas.sandbox.box.exec_init import FIRST_BUNDLE, ExecBox
 from atlas.sandbox.box.exec_layout import KIT, ExecLayout
-from atlas.sandbox.box.zygote import become_init, private_uid, process_memory
+from atlas.sandbox.box.process import become_init, private_uid, process_memory
 
 _GRACE_S = 15.0
 """How much longer than a job's wall time its box may take to come up and to end."""
