@@ -1,0 +1,45 @@
+"""The text that stands for a class of equal outputs in a pool's ``out_vocab``: equal under Python's ``==``."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final, cast
+
+from atlas.problem import Value
+
+_LONGEST: Final = 21
+_KEPT: Final = 8
+
+
+def class_text(value: Value) -> str:
+    """The same text for values that are ``==``; floats to nine digits; long ones end in a digest."""
+    text = _text(value)
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_KEPT]}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def _text(value: Any) -> str:
+    match value:
+        case bool() | int():
+            return hex(value) if abs(value) >= 1 << 64 else str(int(value))  # Python prints no int of many digits
+        case float():
+            return str(int(value)) if value.is_integer() else f"{value:.9g}"
+        case str():
+            return f"s{value!r}"
+        case list() | tuple() | set() | frozenset() | dict():
+            return _collection(value)
+        case _:
+            return repr(value)
+
+
+def _collection(value: Any) -> str:
+    match value:
+        case dict():
+            items = cast("dict[Any, Any]", value).items()
+            return "{" + ",".join(sorted(f"{_text(k)}:{_text(v)}" for k, v in items)) + "}"
+        case list() | tuple():
+            texts = ",".join(_text(item) for item in cast("list[Any]", value))
+            return f"[{texts}]" if isinstance(value, list) else f"({texts})"
+        case _:
+            return "{" + ",".join(sorted(_text(item) for item in cast("set[Any]", value))) + "}"
