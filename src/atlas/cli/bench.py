@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from atlas.cli.options import Duration, NewFile, Wanted, api_key, choose, counted, drawing_options, model_options
+from atlas.cli.replay import replay
 from atlas.cli.report import report
 from atlas.errors import UsageError
 
@@ -32,6 +33,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on
 @click.group(epilog="Example: atlas bench run smallworld --arm single --arm full --limit 40")
 def bench() -> None:
     """Import or make suites, run and resume them, show and audit the results."""
+
+
+bench.add_command(replay)
 
 
 @bench.command("import", epilog="Example: atlas bench import humaneval --data HumanEval.jsonl.gz")
