@@ -77,9 +77,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "selection.txt").write_text(text + "\n", encoding="utf-8")
     details = {"headline": data, "selector": name, "draws": args.draws, "calibration": calibration(judged)}
-    details["tables"] = {
-        j.pool.name: {str(b): table(s) for b, s in zip(j.budgets, j.scores, strict=True)} for j in judged
-    }
+    details["tables"] = {j.pool.name: tables(j) for j in judged}
     (args.out / "selection.json").write_text(json.dumps(details, indent=1) + "\n", encoding="utf-8")
     print(text)
     print(json.dumps(data))
