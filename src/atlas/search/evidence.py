@@ -12,11 +12,11 @@ One model of two hidden things, which candidate is right and how reliable the pr
   are found together, by expectation and maximisation: candidates are weighed given ``r``, then ``r`` is the mean
   share that they pass, with a prior, and so on (as Dawid and Skene 1979 do for annotators).
 
-``score = ln A + 3 r T - 0.35 (share of inputs without output) - 0.5 (constant while others vary)
-- 0.35 (does not load) - 0.95 (derived)``, minus ``FAILED_EXAMPLE`` where an example fails (and up to 1 more by how many
-do). ``T`` is the share of tests passed. Derived is what was only ever made from another candidate: it has nearly all
-of that one's agreement without having earned it, and was shown what to pass. An example that it alone passes
-outweighs that by far.
+``score = ln A + 3 r T - 0.5 (constant while others vary) - 0.95 (derived)``, minus ``FAILED_EXAMPLE`` where an example
+fails (and up to 1 more by how many do). ``T`` is the share of tests passed. What raises, runs into a limit or does not
+load has no output that anybody could agree with, and needs no further penalty. Derived is what was only ever made from
+another candidate: it has nearly all of that one's agreement without having earned it, and was shown what to pass. An
+example that it alone passes outweighs that by far.
 
 The score is on the scale of log-odds: shifted by ``CERTAINTY`` it is what speaks for a candidate. Rivals speak against
 it as far as they differ, for programs that differ only where nobody asks are both right:
@@ -49,7 +49,7 @@ _PRIOR_RIGHT, _PRIOR_TESTS = 1.0, 2.0
 _MOST_TESTS = 3.0
 """Votes of tests that speak for themselves: a problem's tests err together, so more of them say no more."""
 _ROUNDS = 5
-_SILENT, _CONSTANT, _NO_LOAD, _DERIVED = 0.35, 0.5, 0.35, 0.95
+_CONSTANT, _DERIVED = 0.5, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,7 @@ def posterior(seen: Outcomes) -> Posterior:
     test_share = _test_share(seen)
     untested = (
         np.log(alike)
-        - _SILENT * _share((outputs == EXCEPTION) | (outputs == LIMIT), outputs != UNKNOWN)
         - _CONSTANT * _suspiciously_constant(outputs, votes)
-        - _NO_LOAD * ~seen.loads
         - _DERIVED * seen.derived
         - FAILED_EXAMPLE * failed
         - _share(seen.examples == 0, seen.examples >= 0)

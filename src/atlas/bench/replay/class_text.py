@@ -1,4 +1,4 @@
-"""The text that stands for a class of equal outputs in a pool's ``out_vocab``: equal under Python's ``==``."""
+"""The text that stands for an outcome in a pool's ``out_vocab``: outputs that are ``==`` have the same."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ import hashlib
 from typing import Any, Final, cast
 
 from atlas.problem import Value
+from atlas.sandbox.types import Observation, Status
+from atlas.search.outputs import LIMITS
 
 _LONGEST: Final = 21
 _KEPT: Final = 8
+
+
+def outcome_text(seen: Observation | None) -> str:
+    """The class of an output, or ``E:`` and why there is none."""
+    if seen is None or seen.status is Status.INFRASTRUCTURE:
+        return "E:unknown"
+    if seen.status is Status.OK:
+        return class_text(seen.value)
+    if seen.status is Status.NO_LOAD:
+        return "E:load"
+    return "E:timeout" if seen.status in LIMITS else "E:" + seen.error.partition(":")[0]
 
 
 def class_text(value: Value) -> str:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from atlas.bench.home import home
 from atlas.bench.jsonl import read_model, write_atomically
-from atlas.bench.replay.class_text import class_text
+from atlas.bench.replay.class_text import outcome_text
 from atlas.bench.replay.more_inputs import MoreInputs, more_inputs
 from atlas.bench.replay.recorded import Recorded, RecordedPool, codes
 from atlas.compare import codec
@@ -24,7 +24,7 @@ from atlas.problem import Example
 from atlas.sandbox import Sandbox
 from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.search.evidence import UNKNOWN, Array
-from atlas.search.outputs import LIMITS, matches
+from atlas.search.outputs import matches
 
 _LIMITS: Final = Limits(cpu_s=1.0, memory_mb=1024)
 _VERSION = 1
@@ -98,23 +98,9 @@ async def _kept(problem: Recorded, inputs: MoreInputs, sandbox: Sandbox) -> _Kep
 
 
 def _texts(seen: Mapping[int, Observation], count: int) -> list[str]:
-    """The class of each output; a program that was given up does everywhere what it was given up for."""
-    last = _text(seen[max(seen)]) if seen else "E:unknown"
-    return [_text(seen[x]) if x in seen else last for x in range(count)]
-
-
-def _text(seen: Observation) -> str:
-    match seen.status:
-        case Status.OK:
-            return class_text(seen.value)
-        case Status.NO_LOAD:
-            return "E:load"
-        case Status.INFRASTRUCTURE:
-            return "E:unknown"
-        case status if status in LIMITS:
-            return "E:timeout"
-        case _:
-            return "E:" + seen.error.partition(":")[0]
+    """The class of each outcome; a program that was given up does everywhere what it was given up for."""
+    last = seen[max(seen)] if seen else None
+    return [outcome_text(seen.get(x, last)) for x in range(count)]
 
 
 def _passes(seen: Mapping[int, Observation], input: int, example: Example) -> int:
