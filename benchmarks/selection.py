@@ -3,6 +3,7 @@
     python benchmarks/selection.py                        # the pools that benchmarks/pools/ has built
     python benchmarks/selection.py POOL.jsonl.gz ...      # any pools (docs/pools.md)
     python benchmarks/selection.py --no-execute POOL ...  # without a sandbox: recorded outcomes only
+    python benchmarks/selection.py --without-examples ... # as if the statements showed no examples
 
 One fixed selector, the evidence of the search, for all pools and budgets. Its candidates are also run on more inputs
 that follow from the statement and from the drawn tests; ``ours`` has only what was recorded. Draws are shared by all
@@ -18,7 +19,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from atlas.bench.replay.calibration import (
@@ -62,12 +63,15 @@ def main() -> None:
     )
     parser.add_argument("--draws", type=int, default=20, help="draws of each problem and budget")
     parser.add_argument("--no-execute", action="store_true", help="use recorded outcomes only")
+    parser.add_argument("--without-examples", action="store_true", help="as if the statements showed no examples")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     args = parser.parse_args()
     paths: list[Path] = args.pools or sorted(BUILT.glob("*.jsonl.gz"))
     if not paths:
         parser.error("there are no pools: give some, or build them with `python -m benchmarks.pools`")
     read = [read_pool(path) for path in paths]
+    if args.without_examples:
+        read = [(without_examples(pool), labels) for pool, labels in read]
     executed = [None] * len(read) if args.no_execute else asyncio.run(execute_all([pool for pool, _ in read]))
     judged = [judge(pool, labels, more, args.draws) for (pool, labels), more in zip(read, executed, strict=True)]
     name = "ours" if args.no_execute else LOOKING
@@ -81,6 +85,11 @@ def main() -> None:
     (args.out / "selection.json").write_text(json.dumps(details, indent=1) + "\n", encoding="utf-8")
     print(text)
     print(json.dumps(data))
+
+
+def without_examples(pool: RecordedPool) -> RecordedPool:
+    bare = (replace(p, asked=replace(p.asked, examples=()), shown=()) for p in pool.problems)
+    return replace(pool, problems=tuple(bare))
 
 
 async def execute_all(pools: Sequence[RecordedPool]) -> list[tuple[Executed, ...]]:

@@ -51,11 +51,15 @@ def codet(seen: Outcomes) -> Array:
     return np.sqrt(_alike(seen.tests, seen.multiplicity)) * most_tests(seen)
 
 
+def filtered_codet(seen: Outcomes) -> Array:
+    """CodeT among the candidates that fail none of the statement's examples, or among all where each fails one."""
+    passes = (seen.examples != 0).all(axis=1)
+    return codet(seen) + passes * (1 + seen.multiplicity.sum()) * (1 + seen.tests.shape[1])
+
+
 def ours(seen: Outcomes) -> Array:
-    """The evidence of the search itself: its own order, without ties."""
-    scores = np.empty(len(seen.multiplicity))
-    scores[posterior(seen).order] = -np.arange(len(scores))
-    return scores
+    """The evidence of the search itself; of exact ties the search takes the earlier, which is as good as any."""
+    return posterior(seen).score
 
 
 SELECTORS: dict[str, Selector] = {
@@ -64,6 +68,7 @@ SELECTORS: dict[str, Selector] = {
     "most-tests": most_tests,
     "mbr": mbr,
     "codet": codet,
+    "filtered-codet": filtered_codet,
     "ours": ours,
 }
 
