@@ -80,14 +80,10 @@ def compared(tasks: Sequence[Task]) -> dict[str, float | list[float]]:
     row: dict[str, float | list[float]] = {"tasks": float(len(tasks))}
     row |= {name: round(100 * float(values.mean()), 2) for name, values in right.items()}
     row["oracle"] = round(100 * float(np.mean([label.max() for label in labels])), 2)
-    for name, first, second in (
-        ("filtering - either", "either", "filtering"),
-        ("ours - filtering", "filtering", "ours"),
-    ):
+    for first, second in (("either", "filtering"), ("filtering", "ours")):
         paired = paired_bootstrap(right[first], right[second])
-        row[f"{second} - {first}"] = [
-            round(100 * p, 2) for p in (paired.difference, paired.interval.low, paired.interval.high)
-        ]
+        cells = (paired.difference, paired.interval.low, paired.interval.high)
+        row[f"{second} - {first}"] = [round(100 * cell, 2) for cell in cells]
     return row
 
 
