@@ -150,11 +150,13 @@ def _similarity(outputs: Array) -> Array:
     if not outputs.size:
         return np.eye(k)
     # A column for each output on each input turns agreement into a product of matrices.
-    names = np.where(outputs >= 0, outputs + np.arange(x) * (int(outputs.max()) + 1), -1)
-    found, columns = np.unique(names, return_inverse=True)
-    table = np.zeros((k, len(found)))
-    table[np.repeat(np.arange(k), x), columns.ravel()] = 1.0
-    table[:, found < 0] = 0.0
+    answered = outputs >= 0
+    names = np.where(answered, outputs + np.arange(x) * (int(outputs.max()) + 1) + 1, 0)
+    used = np.zeros(int(names.max()) + 1, dtype=bool)
+    used[names] = True
+    columns = np.cumsum(used) - 1
+    table = np.zeros((k, int(used.sum())))
+    table[np.arange(k)[:, None], columns[names]] = answered
     return (table @ table.T) / np.maximum((outputs != UNKNOWN).sum(axis=1), 1)[:, None]
 
 

@@ -30,7 +30,7 @@ _Flag = Literal[0, 1]
 class PoolRow(BaseModel):
     """One line of a pool; further fields are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
 
     id: str
     prompt: str

@@ -87,7 +87,8 @@ def score(
 
 def drawn_from(problem: Recorded, budget: Budget, *, draws: int, seed: int) -> list[Draw]:
     """The draws of a problem: the same for the same problem, budget and seed, in any pool of the same shape."""
-    k, m = budget.k or len(problem.samples), budget.m or len(problem.sample_tests)
+    k = len(problem.samples) if budget.k is None else budget.k
+    m = len(problem.sample_tests) if budget.m is None else budget.m
     whole = k >= len(problem.samples) and m >= len(problem.sample_tests)
     random = np.random.default_rng([seed, k, m, int.from_bytes(hashlib.sha256(problem.id.encode()).digest()[:4])])
     return [draw(problem, k, m, random) for _ in range(1 if whole else draws)]
