@@ -146,18 +146,18 @@ def _informative(outputs: Array, votes: Array) -> Array:
 
 def _similarity(outputs: Array) -> Array:
     """(k, k) the share of u's observed inputs with v's output; without inputs all are as different as can be."""
-    k, x = len(outputs), outputs[:1].size
+    k = len(outputs)
     if not outputs.size:
         return np.eye(k)
-    # A column for each output on each input turns agreement into a product of matrices.
     answered = outputs >= 0
-    names = np.where(answered, outputs + np.arange(x) * (int(outputs.max()) + 1) + 1, 0)
-    used = np.zeros(int(names.max()) + 1, dtype=bool)
-    used[names] = True
-    columns = np.cumsum(used) - 1
-    table = np.zeros((k, int(used.sum())))
-    table[np.arange(k)[:, None], columns[names]] = answered
-    return (table @ table.T) / np.maximum((outputs != UNKNOWN).sum(axis=1), 1)[:, None]
+    # What is no output equals nobody's. An input at a time: a product of matrices would take threads, which wait for
+    # each other on a busy machine.
+    names = np.where(answered, outputs, -1 - np.arange(k)[:, None]).astype(np.int32)
+    alike, same = np.zeros((k, k), dtype=np.int32), np.empty((k, k), dtype=bool)
+    for column in np.ascontiguousarray(names.T):
+        alike += np.equal(column[:, None], column, out=same)
+    alike[np.diag_indices(k)] = answered.sum(axis=1)
+    return alike / np.maximum((outputs != UNKNOWN).sum(axis=1), 1)[:, None]
 
 
 def _reliability(untested: Array, test_share: Array, seen: Outcomes) -> float:
