@@ -121,7 +121,7 @@ def posterior(seen: Outcomes) -> Posterior:
     reliability = _reliability(untested, test_share, seen)
     score = untested + _TESTS * reliability * test_share
     cluster = _clusters(seen)
-    certainty = CERTAINTY_EXAMPLES if seen.examples.shape[1] else CERTAINTY
+    certainty = np.where((seen.examples != UNKNOWN).any(axis=1), CERTAINTY_EXAMPLES, CERTAINTY)
     return Posterior(
         probability=_probability(certainty + _best_of(score, cluster), cluster, similar),
         score=score,
