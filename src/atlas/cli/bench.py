@@ -23,6 +23,7 @@ from atlas.cli.options import (
     model_options,
     sandbox_option,
 )
+from atlas.cli.replay import replay
 from atlas.cli.report import report
 from atlas.errors import UsageError
 
@@ -42,6 +43,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on
 @click.group(epilog="Example: atlas bench run smallworld --arm single --arm full --limit 40")
 def bench() -> None:
     """Import or make suites, run and resume them, show and audit the results."""
+
+
+bench.add_command(replay)
 
 
 @bench.command("import", epilog="Example: atlas bench import humaneval --data HumanEval.jsonl.gz")

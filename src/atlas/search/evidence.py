@@ -1,20 +1,27 @@
 """From outcomes to P(correct): the only place where candidates are ranked. Arrays in, probabilities out.
 
-What counts, in this order:
+One model of two hidden things, which candidate is right and how reliable the problem's self-tests are:
 
-* The statement's examples, near-decisive: P(right | passes all) was measured as 0.91, P(right | fails one) as
+* The statement's examples are near-decisive: P(right | passes all) was measured as 0.91, P(right | fails one) as
   0.09 (588 LiveCodeBench tasks with two strong models' programs).
-* Soft agreement of outputs over inputs, as in MBR-exec (Shi et al. 2022, arXiv 2204.11454), each candidate
-  weighted by how often it was drawn:
-  ``A_u = (1/k) sum_v n_v mean_x [o_u(x) = o_v(x), neither exception nor None]``.
-* Self-tests passed, as in CodeT (Chen et al. 2022, arXiv 2207.10397), with a weight that is inferred for each
-  problem: counting tests wins where most are right and loses where most are wrong, so it grows with how far the
-  candidates themselves agree with the expectations.
+* Right programs agree with each other, wrong ones are wrong in different ways. ``A_u`` is the rate at which the
+  *other* draws give the outputs of ``u``, softly, as in MBR-exec (Shi et al. 2022, arXiv 2204.11454), with a prior:
+  ``A_u = (sum_v n_v mean_x [o_u(x) = o_v(x), neither exception nor None] + 1/2) / (sum_v n_v + 2)``.
+* Self-tests passed, as in CodeT (Chen et al. 2022, arXiv 2207.10397), count as far as they are reliable. Their
+  reliability ``r`` is the share of them that the right candidate passes; nobody knows which one that is, so the two
+  are found together, by expectation and maximisation: candidates are weighed given ``r``, then ``r`` is the mean
+  share that they pass, with a prior, and so on (as Dawid and Skene 1979 do for annotators).
 
-``score = ln(A + 0.02) + beta T - 1.4 (share of inputs without output) - 1.3 (constant while others vary)
-- 1.3 (does not load) - 0.7 (derived)``, minus ``FAILED_EXAMPLE`` where an example fails (and up to 1 more by how
-many do). Derived is what was only ever made from another candidate: it has nearly all of that one's agreement
-without having earned it, and was shown what to pass. An example that it alone passes outweighs that by far.
+``score = ln A + 3 r T - 0.5 (constant while others vary) - 0.95 (derived)``, minus ``FAILED_EXAMPLE`` where an example
+fails (and up to 1 more by how many do). ``T`` is the share of tests passed. What raises, runs into a limit or does not
+load has no output that anybody could agree with, and needs no further penalty. Derived is what was only ever made from
+another candidate: it has nearly all of that one's agreement without having earned it, and was shown what to pass. An
+example that it alone passes outweighs that by far.
+
+The score is on the scale of log-odds: shifted by ``CERTAINTY`` it is what speaks for a candidate. Rivals speak against
+it as far as they differ, for programs that differ only where nobody asks are both right:
+``P(u is right) = O_u / (1 + O_u + sum_v O_v (1 - S_uv)^2)`` over clusters v, S being the share of equal outputs.
+``benchmarks/selection.py`` measures choice and calibration on recorded pools.
 """
 
 from __future__ import annotations
@@ -31,16 +38,18 @@ NONE, EXCEPTION, LIMIT, UNKNOWN = -1, -2, -3, -4
 """Output codes below zero: returned None, raised or crashed, hit a limit, not observed."""
 
 FAILED_EXAMPLE = 4.6
-"""ln 100: with ``NONE_RIGHT_EXAMPLES`` it puts a candidate that fails an example at 0.09."""
-NONE_RIGHT_EXAMPLES = 0.1
-"""Mass of "no candidate is right" beside a cluster's exp(score) (1 for full agreement), with examples ..."""
-NONE_RIGHT = 0.3
-"""... and without. With the votes below a confidence of 0.75 was right 94 to 97 times in 100 on pools of gpt-3.5."""
-_AGAINST_EXAMPLES, _AGAINST = 1.0, 3.0
-"""Votes against everybody that the confidence counts, with examples and without: a candidate agrees with itself."""
-_BETA = 2.5
-_DERIVED = 0.7
-_PRIOR_TESTS, _PRIOR_RELIABILITY = 2.0, 0.3
+"""ln 100: it leaves a candidate that fails an example with 0.09 or less."""
+CERTAINTY, CERTAINTY_EXAMPLES = 1.05, 2.6
+"""Log-odds of a candidate that all agree with, without examples and with examples that it passes."""
+_PRIOR_ALIKE, _PRIOR_OTHERS = 0.5, 2.0
+"""Before anybody else is drawn, a quarter of the others would agree; that belief weighs as much as two draws."""
+_TESTS = 3.0
+_PRIOR_RIGHT, _PRIOR_TESTS = 1.0, 2.0
+"""Of two tests one is right: the belief about the reliability of tests before any was seen."""
+_MOST_TESTS = 3.0
+"""Votes of tests that speak for themselves: a problem's tests err together, so more of them say no more."""
+_ROUNDS = 5
+_CONSTANT, _DERIVED = 0.5, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ class Outcomes:
 
     ``examples`` (k, e) and ``tests`` (k, t): 1 passed, 0 failed, below 0 not observed. ``outputs`` (k, x):
     a number for each class of equal outputs (the same over all inputs), or a code below zero.
-    ``test_weights`` (t,): the share of votes; ``test_inputs`` (t,): the index of the input that is tested.
+    ``test_weights`` (t,): the share of votes.
     ``multiplicity`` (k,): how often a candidate was drawn, a derived one counting less.
     ``derived`` (k,) bool: never drawn independently. ``loads`` (k,) bool.
     """
@@ -58,7 +67,6 @@ class Outcomes:
     outputs: Array
     tests: Array
     test_weights: Array
-    test_inputs: Array
     multiplicity: Array
     derived: Array
     loads: Array
@@ -69,7 +77,7 @@ class Posterior:
     """What the outcomes say. Arrays are (k,) unless said otherwise.
 
     ``probability`` is that of the candidate's whole cluster (candidates that behave the same are right or
-    wrong together); over clusters it sums to ``1 - none_right``. ``order`` lists candidates best first.
+    wrong together); clusters don't exclude each other. ``order`` lists candidates best first.
     ``reliability`` estimates the share of self-tests that are right. ``informative`` (x,) bool: the inputs
     that count; those on which most candidates that work elsewhere raise are taken to be outside the domain.
     """
@@ -83,7 +91,6 @@ class Posterior:
     order: Array
     informative: Array
     reliability: float
-    none_right: float
 
     @property
     def best(self) -> int | None:
@@ -95,39 +102,36 @@ def posterior(seen: Outcomes) -> Posterior:
     """Weigh the outcomes. Pure; the order of candidates matters for exact ties only (the earlier wins)."""
     failed = (seen.examples == 0).any(axis=1)
     # Who fails an example is probably wrong everywhere, but its outputs still say a little.
-    votes = seen.multiplicity * np.where(failed, 0.1, 1.0) * np.where(seen.loads, 1.0, 0.1)
+    trust = np.where(failed, 0.1, 1.0) * np.where(seen.loads, 1.0, 0.1)
+    votes = seen.multiplicity * trust
     informative = _informative(seen.outputs, votes)
     outputs = seen.outputs[:, informative]
-    agreement = _agreement(outputs, votes)
-    reliability = _reliability(seen, votes)
+    similar = _similarity(outputs)
+    agreeing, total = similar @ votes, float(votes.sum())
+    own = np.diag(similar) * np.minimum(seen.multiplicity, 1.0) * trust  # the draw that others are counted beside
+    alike = (agreeing - own + _PRIOR_ALIKE) / (total - own + _PRIOR_OTHERS)
     test_share = _test_share(seen)
-    support = agreement / max(float(votes.sum()), 1e-9)
-    score = (
-        np.log(support + 0.02)
-        + _BETA * reliability * test_share
-        - 1.4 * _share((outputs == EXCEPTION) | (outputs == LIMIT), outputs != UNKNOWN)
-        - 1.3 * _suspiciously_constant(outputs, votes)
-        - 1.3 * ~seen.loads
+    untested = (
+        np.log(alike)
+        - _CONSTANT * _suspiciously_constant(outputs, votes)
         - _DERIVED * seen.derived
         - FAILED_EXAMPLE * failed
         - _share(seen.examples == 0, seen.examples >= 0)
     )
+    reliability = _reliability(untested, test_share, seen)
+    score = untested + _TESTS * reliability * test_share
     cluster = _clusters(seen)
-    has_examples = bool(seen.examples.shape[1])
-    drawn = max(float(seen.multiplicity.sum()), 1e-9)
-    cautious = score + np.log(drawn / (drawn + (_AGAINST_EXAMPLES if has_examples else _AGAINST)))
-    probability, none_right = _probability(cautious, cluster, has_examples=has_examples)
+    certainty = np.where((seen.examples != UNKNOWN).any(axis=1), CERTAINTY_EXAMPLES, CERTAINTY)
     return Posterior(
-        probability=probability,
+        probability=_probability(certainty + _best_of(score, cluster), cluster, similar),
         score=score,
         cluster=cluster,
-        agreement=support,
+        agreement=agreeing / max(total, 1e-9),
         test_share=test_share,
         passes_examples=~failed & (seen.examples != UNKNOWN).all(axis=1),
         order=_order(score, cluster, seen.multiplicity),
         informative=informative,
         reliability=reliability,
-        none_right=none_right,
     )
 
 
@@ -135,41 +139,39 @@ def _informative(outputs: Array, votes: Array) -> Array:
     """(x,) bool. Inputs on which at most half of the candidates that work somewhere fail to answer."""
     weight = votes * (outputs >= 0).any(axis=1)
     broken: Array = ((outputs == EXCEPTION) | (outputs == LIMIT)) * weight[:, None]
-    inside: Array = broken.sum(axis=0) <= 0.5 * weight.sum()
+    inside: Array = broken.sum(axis=0) <= 0.5 * weight.sum() + 1e-9
     # An input may be odd, but not all of them: then it is the candidates.
     return inside | ~inside.any()
 
 
-def _agreement(outputs: Array, votes: Array) -> Array:
-    """(k,) ``sum_v n_v mean_x [same output]``; without any input a candidate agrees with itself alone."""
-    if not outputs.shape[1]:
-        return votes.astype(np.float64)
-    valid = outputs >= 0
-    same = (outputs[:, None, :] == outputs[None, :, :]) & valid[:, None, :]
-    observed = np.maximum((outputs != UNKNOWN).sum(axis=1), 1)
-    return (same.sum(axis=2) / observed[:, None]) @ votes
-
-
-def _reliability(seen: Outcomes, votes: Array) -> float:
-    """Estimated share of right self-tests: how far the candidates agree with each, shrunk to a prior.
-
-    What counts is the weight behind an expectation beside that behind the most common output there. A test where
-    the candidates are split would otherwise look bad for being asked where it is needed.
-    """
-    if not seen.tests.size:
-        return _PRIOR_RELIABILITY
-    behind = votes @ (seen.tests == 1)
-    most = np.array([_most_common(seen.outputs[:, x], votes) for x in seen.test_inputs])
-    supported = np.minimum(np.divide(behind, most, out=np.zeros_like(most), where=most > 0), 1.0)
-    weights = seen.test_weights
-    prior = _PRIOR_TESTS * _PRIOR_RELIABILITY
-    return float((weights @ supported + prior) / (weights.sum() + _PRIOR_TESTS))
-
-
-def _most_common(outputs: Array, votes: Array) -> float:
-    """Weight of the most common output on one input; 0 where nobody answers."""
+def _similarity(outputs: Array) -> Array:
+    """(k, k) the share of u's observed inputs with v's output; without inputs all are as different as can be."""
+    k = len(outputs)
+    if not outputs.size:
+        return np.eye(k)
     answered = outputs >= 0
-    return float(np.bincount(outputs[answered], weights=votes[answered]).max()) if answered.any() else 0.0
+    # What is no output equals nobody's. An input at a time: a product of matrices would take threads, which wait for
+    # each other on a busy machine.
+    names = np.where(answered, outputs, -1 - np.arange(k)[:, None]).astype(np.int32)
+    alike, same = np.zeros((k, k), dtype=np.int32), np.empty((k, k), dtype=bool)
+    for column in np.ascontiguousarray(names.T):
+        alike += np.equal(column[:, None], column, out=same)
+    alike[np.diag_indices(k)] = answered.sum(axis=1)
+    return alike / np.maximum((outputs != UNKNOWN).sum(axis=1), 1)[:, None]
+
+
+def _reliability(untested: Array, test_share: Array, seen: Outcomes) -> float:
+    """The expected share of self-tests that the right candidate passes, with a prior; found with who that is."""
+    reliability = _PRIOR_RIGHT / _PRIOR_TESTS
+    if not seen.tests.size:
+        return reliability
+    said = min(float(seen.test_weights.sum()), _MOST_TESTS)
+    for _ in range(_ROUNDS):
+        score = untested + _TESTS * reliability * test_share
+        right = seen.multiplicity * np.exp(score - score.max())
+        passed = float(right @ test_share / max(float(right.sum()), 1e-12))
+        reliability = (_PRIOR_RIGHT + said * passed) / (_PRIOR_TESTS + said)
+    return reliability
 
 
 def _test_share(seen: Outcomes) -> Array:
@@ -192,7 +194,7 @@ def _suspiciously_constant(outputs: Array, votes: Array) -> Array:
     first = outputs.max(axis=1, keepdims=True)
     constant = ((outputs == first) | ~answered).all(axis=1) & (answered.sum(axis=1) >= 3)
     varying = votes @ (~constant & answered.any(axis=1))
-    return constant & (varying > 0.5 * votes.sum())
+    return constant & (varying > 0.5 * votes.sum() + 1e-9)
 
 
 def _clusters(seen: Outcomes) -> Array:
@@ -204,23 +206,22 @@ def _clusters(seen: Outcomes) -> Array:
     return np.array([labels.setdefault(name, len(labels)) for name in names], dtype=np.int64)
 
 
-def _probability(score: Array, cluster: Array, *, has_examples: bool) -> tuple[Array, float]:
-    """Softmax over clusters (a cluster counts as its best member), with a mass kept for "none is right"."""
-    if not len(score):
-        return np.zeros(0), 1.0
-    best = np.full(int(cluster.max()) + 1, -np.inf)
+def _probability(speaks: Array, cluster: Array, similar: Array) -> Array:
+    """(k,) from the log-odds of each candidate's cluster, against its rivals' as far as they differ."""
+    odds = np.exp(speaks)
+    _, firsts = np.unique(cluster, return_index=True)
+    against = (1 - similar[:, firsts]) ** 2 * (cluster[:, None] != cluster[firsts])
+    return odds / (1 + odds + against @ odds[firsts])
+
+
+def _best_of(score: Array, cluster: Array) -> Array:
+    """(k,) the score of the best member of each candidate's cluster."""
+    best = np.full(len(score), -np.inf)
     np.maximum.at(best, cluster, score)
-    mass = np.exp(best)
-    none = NONE_RIGHT_EXAMPLES if has_examples else NONE_RIGHT
-    total = float(mass.sum()) + none
-    return (mass / total)[cluster], none / total
+    return best[cluster]
 
 
 def _order(score: Array, cluster: Array, multiplicity: Array) -> Array:
     """Best first: by the cluster's score, then the candidate's own, then how often drawn, then the earlier."""
-    if not len(score):
-        return np.zeros(0, dtype=np.int64)
-    best = np.full(int(cluster.max()) + 1, -np.inf)
-    np.maximum.at(best, cluster, score)
-    ties = np.round(np.stack([best[cluster], score]), 9)
+    ties = np.round(np.stack([_best_of(score, cluster), score]), 9)
     return np.lexsort((np.arange(len(score)), -multiplicity, -ties[1], -ties[0]))

@@ -20,7 +20,6 @@ def measure(pool: Pool) -> Outcomes:
         outputs=_outputs(pool),
         tests=_passes(pool, [(t.input, t.expected) for t in pool.tests]),
         test_weights=np.array([t.votes / t.voters for t in pool.tests], dtype=np.float64),
-        test_inputs=np.array([pool.index_of(t.input) for t in pool.tests], dtype=np.int64),
         multiplicity=np.array([m.weight for m in pool.members], dtype=np.float64),
         derived=np.array([m.drawn == 0 for m in pool.members], dtype=bool),
         loads=_loads(pool),

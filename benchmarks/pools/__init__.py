@@ -1,0 +1,1 @@
+"""Pools of real models' candidates, rebuilt from public sources at pinned revisions."""

@@ -1,0 +1,66 @@
+"""Build the pools that ``benchmarks/selection.py`` replays, from public sources at pinned revisions.
+
+    python -m benchmarks.pools                          # all, into benchmarks/pools/built
+    python -m benchmarks.pools --only humaneval_gpt35turbo1106_5x5 --limit 5
+    python -m benchmarks.pools --from FOLDER            # files that were fetched before: FOLDER/POOL/NAME
+
+Everything a model wrote runs in the sandbox. A completion that was dropped or drawn again because it failed would tell
+the key by its absence, so only sources are listed that kept all that was drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gzip
+import json
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+
+import httpx
+from benchmarks.pools.sources import SOURCES, Source
+
+from atlas.bench.replay.record import record
+from atlas.sandbox import Sandbox
+
+BUILT = Path(__file__).resolve().parent / "built"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", choices=[source.name for source in SOURCES], action="append")
+    parser.add_argument("--limit", type=int, help="only the first problems")
+    parser.add_argument("--from", dest="folder", type=Path, help="take the files from here, not from the network")
+    parser.add_argument("--out", type=Path, default=BUILT)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for source in SOURCES:
+        if not args.only or source.name in args.only:
+            files = fetched(source) if args.folder is None else kept(source, args.folder)
+            path = asyncio.run(build(source, files, args.out, args.limit))
+            print(f"{path}: {source.licence}")
+
+
+def fetched(source: Source) -> dict[str, bytes]:
+    with httpx.Client(follow_redirects=True, timeout=120) as client:
+        return {name: client.get(url).raise_for_status().content for name, url in source.files.items()}
+
+
+def kept(source: Source, folder: Path) -> dict[str, bytes]:
+    return {name: (folder / source.name / name).read_bytes() for name in source.files}
+
+
+async def build(source: Source, files: Mapping[str, bytes], out: Path, limit: int | None = None) -> Path:
+    """Run and record every problem of a source; the path of the pool."""
+    path = out / f"{source.name}.jsonl.gz"
+    async with await Sandbox.start() as sandbox:
+        with gzip.open(path, "wt", encoding="utf-8") as file:
+            for sampled in islice(source.read(files), limit):
+                if sampled.programs:
+                    file.write(json.dumps(await record(sampled, sandbox)) + "\n")
+    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Choosing the right program among recorded candidates without a key, beside published selectors.
+
+    python benchmarks/selection.py                        # the pools that benchmarks/pools/ has built
+    python benchmarks/selection.py POOL.jsonl.gz ...      # any pools (docs/pools.md)
+    python benchmarks/selection.py --no-execute POOL ...  # without a sandbox: recorded outcomes only
+    python benchmarks/selection.py --without-examples ... # as if the statements showed no examples
+
+One fixed selector, the evidence of the search, for all pools and budgets. Its candidates are also run on more inputs
+that follow from the statement and from the drawn tests; ``ours`` has only what was recorded. Draws are shared by all
+selectors. Intervals are 95%, from a bootstrap that draws problems again, each with all that every pool has of it; a
+pool's budgets are averaged, then the pools. Writes benchmarks/results/selection.json and selection.txt. The last line
+is one JSON object; points are percent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from atlas.bench.replay.calibration import (
+    Claims,
+    base_rate,
+    calibration_error,
+    diagram,
+    drawn_as_text,
+    joined,
+    log_loss,
+)
+from atlas.bench.replay.claims import claims
+from atlas.bench.replay.compare import Row, Verdict, rows, verdict
+from atlas.bench.replay.executed import Executed, execute
+from atlas.bench.replay.peers import SELECTORS
+from atlas.bench.replay.recorded import Labels, RecordedPool, read_pool
+from atlas.bench.replay.score import BUDGETS, Budget, Scores, Way, score
+from atlas.sandbox import Sandbox
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+BUILT = HERE / "pools" / "built"
+LOOKING = "ours+inputs"
+PEERS = ("codet", "most-tests")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One pool: its scores and claims for each budget that fits."""
+
+    pool: RecordedPool
+    budgets: tuple[Budget, ...]
+    scores: tuple[Scores, ...]
+    claims: tuple[tuple[Claims, Claims], ...]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "pools", nargs="*", type=Path, help="pools to replay; those in benchmarks/pools/built otherwise"
+    )
+    parser.add_argument("--draws", type=int, default=20, help="draws of each problem and budget")
+    parser.add_argument("--no-execute", action="store_true", help="use recorded outcomes only")
+    parser.add_argument("--without-examples", action="store_true", help="as if the statements showed no examples")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    args = parser.parse_args()
+    paths: list[Path] = args.pools or sorted(BUILT.glob("*.jsonl.gz"))
+    if not paths:
+        parser.error("there are no pools: give some, or build them with `python -m benchmarks.pools`")
+    read = [read_pool(path) for path in paths]
+    if args.without_examples:
+        read = [(without_examples(pool), labels) for pool, labels in read]
+    executed = [None] * len(read) if args.no_execute else asyncio.run(execute_all([pool for pool, _ in read]))
+    judged = [judge(pool, labels, more, args.draws) for (pool, labels), more in zip(read, executed, strict=True)]
+    name = "ours" if args.no_execute else LOOKING
+    whole, each = verdict([j.scores for j in judged], name), {j.pool.name: verdict([j.scores], name) for j in judged}
+    text = report(judged, name, whole, each)
+    data = asdict(whole) | {"pools": {pool: asdict(v) for pool, v in each.items()}}
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "selection.txt").write_text(text + "\n", encoding="utf-8")
+    details = {"headline": data, "selector": name, "draws": args.draws, "calibration": calibration(judged)}
+    details["tables"] = {j.pool.name: tables(j) for j in judged}
+    (args.out / "selection.json").write_text(json.dumps(details, indent=1) + "\n", encoding="utf-8")
+    print(text)
+    print(json.dumps(data))
+
+
+def without_examples(pool: RecordedPool) -> RecordedPool:
+    bare = (replace(p, asked=replace(p.asked, examples=()), shown=()) for p in pool.problems)
+    return replace(pool, problems=tuple(bare))
+
+
+async def execute_all(pools: Sequence[RecordedPool]) -> list[tuple[Executed, ...]]:
+    async with await Sandbox.start() as sandbox:
+        found: list[tuple[Executed, ...]] = []
+        for pool in pools:
+            print(f"running the candidates of {pool.name} on more inputs", file=sys.stderr)
+            found.append(await execute(pool, sandbox))
+        return found
+
+
+def judge(pool: RecordedPool, labels: Labels, executed: tuple[Executed, ...] | None, draws: int) -> Judged:
+    ways = [Way(name, select) for name, select in SELECTORS.items()]
+    if executed is not None:
+        ways += [Way("mbr+inputs", SELECTORS["mbr"], True), Way(LOOKING, SELECTORS["ours"], True)]
+    budgets = tuple(budget for budget in BUDGETS if budget.fits(pool.samples))
+    print(f"replaying {pool.name}", file=sys.stderr)
+    return Judged(
+        pool,
+        budgets,
+        tuple(score(pool, labels, ways, b, executed=executed, draws=draws) for b in budgets),
+        tuple(claims(pool, labels, b, executed=executed, draws=draws) for b in budgets),
+    )
+
+
+def calibration(judged: Sequence[Judged]) -> dict[str, float]:
+    ours, tests = (joined([pair[i] for j in judged for pair in j.claims]) for i in (0, 1))
+    return {
+        "log_loss": log_loss(ours),
+        "log_loss_base_rate": log_loss(ours, base_rate(ours)),
+        "log_loss_most_tests": log_loss(tests),
+        "calibration_error": calibration_error(ours),
+        "calibration_error_most_tests": calibration_error(tests),
+    }
+
+
+def tables(judged: Judged) -> dict[str, dict[str, object]]:
+    """By budget and selector, in percent."""
+    found: dict[str, dict[str, object]] = {}
+    for budget, scores in zip(judged.budgets, judged.scores, strict=True):
+        found[str(budget)] = {row.name: cells(row) for row in rows(scores, PEERS)}
+    return found
+
+
+def cells(row: Row) -> dict[str, object]:
+    found: dict[str, object] = {"right": percent(row.right, row.interval.low, row.interval.high)}
+    for peer, paired in row.over.items():
+        found[f"over {peer}"] = percent(paired.difference, paired.interval.low, paired.interval.high)
+    return found | {"gap_closed": row.gap_closed}
+
+
+def percent(*shares: float) -> list[float]:
+    return [round(100 * share, 3) for share in shares]
+
+
+def report(judged: Sequence[Judged], name: str, whole: Verdict, each: dict[str, Verdict]) -> str:
+    parts = [
+        f"Right answers in percent. {name} is the evidence of the search"
+        + (" with more inputs." if name == LOOKING else "."),
+        *(_pool_text(j, name) for j in judged),
+        _verdict_text(whole, each),
+        _calibration_text(judged),
+    ]
+    return "\n\n".join(parts)
+
+
+def _pool_text(judged: Judged, name: str) -> str:
+    tables = [{row.name: row for row in rows(s, PEERS)} for s in judged.scores]
+    heads = [str(b) for b in judged.budgets]
+    lines = [f"{judged.pool.name}, {len(judged.pool.problems)} problems", _line("k,m", heads)]
+    lines += [_line(way, [f"{100 * t[way].right:.1f}" for t in tables]) for way in tables[0]]
+    for peer in PEERS:
+        lines.append(_line(f"{name} - {peer}", [_points(t[name], peer) for t in tables], 22))
+    return "\n".join(lines)
+
+
+def _line(head: str, cells: Sequence[str], width: int = 9) -> str:
+    return f"{head:26}" + "".join(f"{cell:>{width}}" for cell in cells)
+
+
+def _points(row: Row, peer: str) -> str:
+    p = row.over[peer]
+    return f"{100 * p.difference:+.1f} ({100 * p.interval.low:+.1f} to {100 * p.interval.high:+.1f})"
+
+
+def _verdict_text(whole: Verdict, each: dict[str, Verdict]) -> str:
+    heads = ("over CodeT", "95%", "gap closed", "CodeT's", "of remaining", "vs best peer")
+    lines = [f"{'':34}" + "".join(f"{h:>16}" for h in heads)]
+    for name, v in ({"all pools": whole} | each).items():
+        cells = (
+            f"{v.gain_over_codet:+.2f}",
+            f"{v.gain_low:+.2f} to {v.gain_high:+.2f}",
+            f"{v.gap_closed:.2f}",
+            f"{v.codet_gap_closed:.2f}",
+            f"{v.of_remaining:.2f}",
+            f"{v.worst_vs_best_peer:+.2f}",
+        )
+        lines.append(f"{name:34}" + "".join(f"{c:>16}" for c in cells))
+    return "\n".join(lines)
+
+
+def _calibration_text(judged: Sequence[Judged]) -> str:
+    found = calibration(judged)
+    ours = joined([pair[0] for j in judged for pair in j.claims])
+    return "\n".join(
+        [
+            f"log-loss of the confidence {found['log_loss']:.3f}; of the base rate {found['log_loss_base_rate']:.3f}; "
+            f"of the share of tests passed by the choice of most-tests {found['log_loss_most_tests']:.3f}",
+            f"calibration error (de-biased, clustered by problem) {found['calibration_error']:.3f}; "
+            f"of most-tests {found['calibration_error_most_tests']:.3f}",
+            drawn_as_text(diagram(ours)),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Ways to choose beside each other: over one pool's problems, and over pools that share problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from atlas.bench.replay.score import ORACLE, Scores
+from atlas.bench.stats import Interval, Paired, paired_bootstrap
+from atlas.search.evidence import Array
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way on one pool with one budget; shares in [0, 1].
+
+    ``over`` has the paired difference to each peer that was asked for. ``gap_closed`` is
+    ``(right - random) / (oracle - random)``, None where there is no gap or no random choice beside it.
+    """
+
+    name: str
+    right: float
+    interval: Interval
+    over: Mapping[str, Paired]
+    gap_closed: float | None
+
+
+def rows(scores: Scores, peers: Sequence[str]) -> tuple[Row, ...]:
+    """Every way, with 95% intervals of a bootstrap over problems."""
+    return tuple(_row(name, scores, [p for p in peers if p in scores.right and p != name]) for name in scores.right)
+
+
+def _row(name: str, scores: Scores, peers: Sequence[str]) -> Row:
+    right = scores.right[name]
+    mean = paired_bootstrap(np.zeros(len(right)), right)
+    return Row(
+        name=name,
+        right=mean.difference,
+        interval=mean.interval,
+        over={peer: paired_bootstrap(scores.right[peer], right) for peer in peers},
+        gap_closed=_closed(scores, name),
+    )
+
+
+def _closed(scores: Scores, name: str) -> float | None:
+    if "random" not in scores.right:
+        return None
+    blind, best = float(scores.right["random"].mean()), float(scores.right[ORACLE].mean())
+    return (float(scores.right[name].mean()) - blind) / (best - blind) if best - blind > 1e-9 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the choice of ``ours`` is worth, in points of right answers and in shares of what could be gained.
+
+    ``gain_over_codet`` has the 95% interval ``gain_low`` to ``gain_high`` of a bootstrap over problems.
+    ``of_remaining``: the share closed of the distance from the better of CodeT and most-tests to the oracle.
+    ``worst_vs_best_peer``: points over the better of the two, in the worst pool. Means are over a pool's budgets,
+    then over pools.
+    """
+
+    gain_over_codet: float
+    gain_low: float
+    gain_high: float
+    gap_closed: float
+    codet_gap_closed: float
+    of_remaining: float
+    worst_vs_best_peer: float
+
+
+def verdict(pools: Sequence[Sequence[Scores]], name: str, *, seed: int = 0) -> Verdict:
+    """Judge the way ``name`` over pools, each with the scores of its budgets.
+
+    Pools share problems, so a resample takes a problem with all that every pool has of it.
+    """
+    every = [_Means.of(budgets, name) for budgets in pools]
+    low, high = _interval(pools, name, seed)
+    return Verdict(
+        gain_over_codet=100 * _mean([float((m.ours - m.codet).mean()) for m in every]),
+        gain_low=100 * low,
+        gain_high=100 * high,
+        gap_closed=_mean([_ratio(m.ours - m.random, m.oracle - m.random) for m in every]),
+        codet_gap_closed=_mean([_ratio(m.codet - m.random, m.oracle - m.random) for m in every]),
+        of_remaining=_mean([_ratio(m.ours - m.best_peer, m.oracle - m.best_peer) for m in every]),
+        worst_vs_best_peer=100 * min(float((m.ours - m.best_peer).mean()) for m in every),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """(budgets,) each: the share of right answers."""
+
+    ours: Array
+    codet: Array
+    random: Array
+    oracle: Array
+    best_peer: Array
+
+    @classmethod
+    def of(cls, budgets: Sequence[Scores], name: str) -> _Means:
+        mean = {
+            n: np.array([s.right[n].mean() for s in budgets]) for n in (name, "codet", "most-tests", "random", ORACLE)
+        }
+        best = np.maximum(mean["codet"], mean["most-tests"])
+        return cls(mean[name], mean["codet"], mean["random"], mean[ORACLE], best)
+
+
+def _interval(pools: Sequence[Sequence[Scores]], name: str, seed: int) -> tuple[float, float]:
+    """95% percentiles of the mean gain over CodeT when problems are drawn again."""
+    ids = sorted({p for budgets in pools for p in budgets[0].problems})
+    place = {p: i for i, p in enumerate(ids)}
+    random = np.random.default_rng(seed)
+    times = random.multinomial(len(ids), np.full(len(ids), 1 / len(ids)), size=RESAMPLES)
+    gains: list[Array] = []
+    for budgets in pools:
+        drawn = times[:, [place[p] for p in budgets[0].problems]].astype(np.float64)
+        gain = np.mean([s.right[name] - s.right["codet"] for s in budgets], axis=0)
+        gains.append((drawn @ gain) / np.maximum(drawn.sum(axis=1), 1.0))
+    low, high = np.quantile(np.mean(gains, axis=0), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
+def _ratio(part: Array, whole: Array) -> float:
+    """Of the means: single budgets may have next to nothing to gain. 0 where nothing is left."""
+    return float(part.mean() / whole.mean()) if whole.mean() > 1e-9 else 0.0

@@ -1,0 +1,94 @@
+"""Draws of a few completions from a recorded problem, and what a selector is told of one: outcomes, never a label."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from atlas.bench.replay.executed import Executed
+from atlas.bench.replay.recorded import Recorded
+from atlas.search.evidence import Array, Outcomes
+
+_MOST_STATED, _MOST_WRITTEN, _GUESSES = 60, 24, 3
+"""Bounds on the inputs of a draw: from the statement, from the drawn completions; and on guesses at the types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """k candidate completions and m test-writing ones of a problem.
+
+    ``members`` (u,): the distinct candidates among them, ``counts`` (u,) how often each was drawn. ``tests`` (t,): the
+    distinct tests, ``votes`` (t,) the share of the m completions that hold each. ``writers``: these completions.
+    """
+
+    members: Array
+    counts: Array
+    tests: Array
+    votes: Array
+    writers: tuple[int, ...]
+
+
+def draw(problem: Recorded, k: int, m: int, random: np.random.Generator) -> Draw:
+    """Draw without replacement; all where there are no more than asked for."""
+    chosen = _some(len(problem.samples), k, random)
+    writers = [int(s) for s in _some(len(problem.sample_tests), m, random)]
+    members, counts = np.unique(problem.samples[chosen], return_counts=True)
+    written = [t for s in writers for t in sorted(set(problem.sample_tests[s]))]
+    tests, votes = np.unique(np.array(written, dtype=np.int64), return_counts=True)
+    share = votes / max(len(writers), 1)
+    return Draw(members, counts.astype(np.float64), tests, share, tuple(writers))
+
+
+def _some(there: int, wanted: int, random: np.random.Generator) -> Array:
+    return np.arange(there) if wanted >= there else random.permutation(there)[:wanted]
+
+
+def outcomes(problem: Recorded, drawn: Draw, executed: Executed | None = None) -> Outcomes:
+    """What is known of a draw: what the pool recorded, and with ``executed`` more inputs."""
+    columns = np.unique(problem.test_inputs[drawn.tests])
+    columns = columns[columns >= 0]
+    outputs = problem.outputs[np.ix_(drawn.members, columns)]
+    examples = _recorded_examples(problem, drawn.members)
+    if executed is not None:
+        more = executed.outputs[np.ix_(drawn.members, _chosen(executed, drawn))]
+        outputs = np.concatenate([outputs, more], axis=1)
+        examples = executed.examples[drawn.members]
+    return Outcomes(
+        examples=examples,
+        outputs=outputs,
+        tests=problem.passes[np.ix_(drawn.members, drawn.tests)].astype(np.int64),
+        test_weights=drawn.votes,
+        multiplicity=drawn.counts,
+        derived=np.zeros(len(drawn.members), dtype=bool),
+        loads=problem.loads[drawn.members],
+    )
+
+
+def _recorded_examples(problem: Recorded, members: Array) -> Array:
+    """(u, e) of the statement's examples that are among the recorded tests, drawn or not: they are no secret."""
+    known = [t for t in problem.shown if t is not None]
+    return problem.passes[np.ix_(members, np.array(known, dtype=np.int64))].astype(np.int64)
+
+
+def _chosen(executed: Executed, drawn: Draw) -> Array:
+    """The inputs that a search with these completions would have made."""
+    made = executed.inputs
+    stated: Sequence[int] = made.stated or list(itertools.chain(*_best_guesses(executed, drawn)))
+    by_writer = [made.written[s] for s in drawn.writers]
+    in_turn = [i for turn in itertools.zip_longest(*by_writer) for i in turn if i is not None]
+    chosen = [*made.examples, *stated[:_MOST_STATED], *list(dict.fromkeys(in_turn))[:_MOST_WRITTEN]]
+    return np.array(list(dict.fromkeys(chosen)), dtype=np.int64)
+
+
+def _best_guesses(executed: Executed, drawn: Draw) -> list[tuple[int, ...]]:
+    """The inputs of those types on which most of the drawn programs give a value."""
+    answered = [
+        float(drawn.counts @ (executed.outputs[np.ix_(drawn.members, np.array(guess))] >= 0).mean(axis=1))
+        for guess in executed.inputs.guesses
+    ]
+    most = max(answered, default=0.0)
+    best = [g for g, a in zip(executed.inputs.guesses, answered, strict=True) if a >= most - 1e-9 and a > 0]
+    return best[:_GUESSES]

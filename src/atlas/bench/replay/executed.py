@@ -1,0 +1,118 @@
+"""The programs of a recorded pool run on more inputs in the sandbox; what came out is kept on disk for next time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from atlas.bench.home import home
+from atlas.bench.jsonl import read_model, write_atomically
+from atlas.bench.replay.class_text import outcome_text
+from atlas.bench.replay.more_inputs import MoreInputs, more_inputs
+from atlas.bench.replay.recorded import Recorded, RecordedPool, codes
+from atlas.compare import codec
+from atlas.errors import UsageError
+from atlas.problem import Example
+from atlas.sandbox import Sandbox
+from atlas.sandbox.types import Limits, Observation, Program, Status
+from atlas.search.evidence import UNKNOWN, Array
+from atlas.search.outputs import matches
+
+_LIMITS: Final = Limits(cpu_s=1.0, memory_mb=1024)
+_VERSION = 1
+"""Of what is kept; change it with the meaning of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What the c programs of a problem did on X more inputs.
+
+    ``outputs`` (c, X): codes as in ``Recorded``, numbered as there. ``examples`` (c, e): 1 where a program gives what
+    the statement's example shows, 0 where not, ``UNKNOWN`` where it was not run.
+    """
+
+    inputs: MoreInputs
+    outputs: Array
+    examples: Array
+
+
+class _Kept(BaseModel):
+    """One problem on disk: classes of outputs as texts, an index into these by program and input, the examples."""
+
+    texts: tuple[str, ...]
+    ids: tuple[tuple[int, ...], ...]
+    examples: tuple[tuple[int, ...], ...]
+
+
+async def execute(
+    pool: RecordedPool, sandbox: Sandbox, told: Callable[[int], None] = lambda _: None
+) -> tuple[Executed, ...]:
+    """Run every program of a pool on inputs made for its problem; ``told`` counts the problems that are done.
+
+    Raises:
+        SandboxError: the sandbox is beyond recovery.
+    """
+    found: list[Executed] = []
+    for done, problem in enumerate(pool.problems, start=1):
+        inputs = more_inputs(problem)
+        found.append(_numbered(await _kept(problem, inputs, sandbox), problem, inputs))
+        told(done)
+    return tuple(found)
+
+
+def _numbered(kept: _Kept, problem: Recorded, inputs: MoreInputs) -> Executed:
+    """What was kept, with the classes numbered as the pool has them."""
+    shape = len(problem.programs), len(inputs.calls)
+    names = {text: place for place, text in enumerate(problem.vocabulary)}
+    own = np.array([names.setdefault(text, len(names)) for text in kept.texts], dtype=np.int64)
+    ids = own[np.array(kept.ids, dtype=np.int64).reshape(shape)]
+    examples = np.array(kept.examples, dtype=np.int64).reshape(shape[0], len(inputs.examples))
+    return Executed(inputs, codes(ids, list(names)), examples)
+
+
+async def _kept(problem: Recorded, inputs: MoreInputs, sandbox: Sandbox) -> _Kept:
+    programs = [Program(code, problem.asked.entry) for code in problem.programs]
+    place = _place(programs, problem, inputs)
+    if place.is_file():
+        try:
+            return read_model(place, _Kept)
+        except UsageError:
+            place.unlink()  # cut or altered: it is made anew
+    seen = await sandbox.run_all(programs, inputs.calls, _LIMITS)
+    texts: dict[str, int] = {}
+    rows = tuple(tuple(texts.setdefault(t, len(texts)) for t in _texts(row, len(inputs.calls))) for row in seen)
+    shown = list(zip(inputs.examples, problem.asked.examples, strict=True))
+    examples = tuple(tuple(_passes(row, place, example) for place, example in shown) for row in seen)
+    kept = _Kept(texts=tuple(texts), ids=rows, examples=examples)
+    if not any(o.status is Status.INFRASTRUCTURE for row in seen for o in row.values()):
+        write_atomically(place, kept.model_dump_json())
+    return kept
+
+
+def _texts(seen: Mapping[int, Observation], count: int) -> list[str]:
+    """The class of each outcome; a program that was given up does everywhere what it was given up for."""
+    last = seen[max(seen)] if seen else None
+    return [outcome_text(seen.get(x, last)) for x in range(count)]
+
+
+def _passes(seen: Mapping[int, Observation], input: int, example: Example) -> int:
+    if input not in seen:
+        return 0 if seen else UNKNOWN
+    return int(matches(example.input, example.output, seen[input]))
+
+
+def _place(programs: Sequence[Program], problem: Recorded, inputs: MoreInputs) -> Path:
+    """Where what these programs do on these inputs is kept, by the digest of all that it follows from."""
+    shown = [repr(e) for e in problem.asked.examples]
+    calls = [codec.encode(call.args) for call in inputs.calls]
+    about = [_VERSION, sys.version, asdict(_LIMITS), [asdict(p) for p in programs], calls, shown]
+    name = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    return home() / "replay" / f"{name[:32]}.json"

@@ -1,0 +1,117 @@
+"""From completions of a model to a line of a pool: run everything once, and write down what happened."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from atlas.bench.replay.class_text import outcome_text
+from atlas.compare.rules import Rule, equal
+from atlas.gather import gather
+from atlas.llm.parse import extract_asserts
+from atlas.problem import Call, Value
+from atlas.sandbox import Sandbox
+from atlas.sandbox.types import Limits, Observation, Program, Status
+from atlas.search.outputs import input_key, usable
+
+_LIMITS: Final = Limits(cpu_s=1.0, memory_mb=1024)
+_SAME: Final = Rule("python_eq")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What a model wrote for one problem.
+
+    ``programs``: whole programs, one for each completion. ``tests``: the asserts of each test-writing completion.
+    ``check`` is the hidden test, source that raises for a wrong program, as ``check(candidate)`` or alone.
+    ``public_tests`` are asserts that the statement shows.
+    """
+
+    id: str
+    prompt: str
+    entry_point: str
+    programs: tuple[str, ...]
+    tests: tuple[tuple[str, ...], ...]
+    check: str
+    public_tests: tuple[str, ...] = ()
+
+
+async def record(sampled: Sampled, sandbox: Sandbox) -> dict[str, Any]:
+    """Run candidates on the tests' inputs, on the tests and on the hidden test; a row of ``docs/pools.md``.
+
+    Raises:
+        SandboxError: the sandbox is beyond recovery.
+    """
+    texts = list(dict.fromkeys(sampled.programs))
+    tests = list(dict.fromkeys(t for some in sampled.tests for t in some))
+    programs = [Program(text, sampled.entry_point) for text in texts]
+    claims = [_claim(test, sampled.entry_point) for test in tests]
+    calls = {input_key(c[0]): c[0] for c in claims if c is not None}
+    places = {key: place for place, key in enumerate(calls)}
+    asked = [-1 if c is None else places[input_key(c[0])] for c in claims]
+    seen = await sandbox.run_all(programs, list(calls.values()), _LIMITS)
+    judged = await gather(sandbox.run_check(p, sampled.check, _LIMITS) for p in programs)
+    loads = [int(not _unloadable(row, verdict)) for row, verdict in zip(seen, judged, strict=True)]
+    passes = await gather(_passes(sandbox, p, s, tests, claims, asked) for p, s in zip(programs, seen, strict=True))
+    vocabulary: dict[str, int] = {}
+    ids = [
+        [vocabulary.setdefault(outcome_text(row.get(x)), len(vocabulary)) for x in range(len(calls))] for row in seen
+    ]
+    return {
+        "id": sampled.id,
+        "prompt": sampled.prompt,
+        "entry_point": sampled.entry_point,
+        "program_is": "candidate",
+        "candidates": texts,
+        "sample_cand": [texts.index(text) for text in sampled.programs],
+        "label": [int(verdict.status is Status.OK) for verdict in judged],
+        "loads": loads,
+        "tests": tests,
+        "sample_tests": [[tests.index(t) for t in some] for some in sampled.tests],
+        "inputs": [f"{sampled.entry_point}({', '.join(map(repr, call.args))})" for call in calls.values()],
+        "test_input": asked,
+        "shape": [len(texts), len(tests)],
+        "pass_bits": _packed(np.packbits(np.array(passes, dtype=bool).ravel())),
+        "out_ids": _packed(np.array(ids, dtype="<u2")),
+        "out_vocab": list(vocabulary),
+        "public_tests": list(sampled.public_tests),
+    }
+
+
+def _claim(test: str, entry: str) -> tuple[Call, Value] | None:
+    """The call and the expectation of an assert that says one thing of one call; None for any other."""
+    found = [claim for claim in extract_asserts(test, entry) if usable(claim[0])]
+    return found[0] if len(found) == 1 else None
+
+
+async def _passes(
+    sandbox: Sandbox,
+    program: Program,
+    seen: dict[int, Observation],
+    tests: Sequence[str],
+    claims: Sequence[tuple[Call, Value] | None],
+    asked: Sequence[int],
+) -> list[bool]:
+    """Whether one program passes each test; a test that is no plain claim is run as it stands."""
+    passed: list[bool] = []
+    for test, claim, place in zip(tests, claims, asked, strict=True):
+        if claim is None:
+            passed.append((await sandbox.run_check(program, test, _LIMITS)).status is Status.OK)
+        else:
+            found = seen.get(place)
+            passed.append(found is not None and found.status is Status.OK and equal(claim[1], found.value, _SAME))
+    return passed
+
+
+def _unloadable(seen: dict[int, Observation], judged: Observation) -> bool:
+    if seen:
+        return any(o.status is Status.NO_LOAD for o in seen.values())
+    return judged.status is Status.NO_LOAD and judged.error.startswith("program: ")
+
+
+def _packed(values: np.ndarray[Any, Any]) -> str:
+    return base64.b64encode(values.tobytes()).decode()

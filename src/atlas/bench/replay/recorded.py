@@ -1,0 +1,175 @@
+"""Recorded pools as they lie on disk (``docs/pools.md``).
+
+A file has one problem a line. Reading one gives two things that do not meet again before the scores: ``Recorded``,
+which has no field for a label, and the labels.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from atlas.bench.jsonl import read_models
+from atlas.bench.replay.asked import Asked, asked_of, claim, claim_of
+from atlas.errors import UsageError
+from atlas.search.evidence import EXCEPTION, LIMIT, NONE, UNKNOWN, Array
+
+_SPECIAL = {"None": NONE, "E:timeout": LIMIT, "E:memory": LIMIT, "E:output": LIMIT, "E:unknown": UNKNOWN}
+
+_Index = Annotated[int, Field(ge=0)]
+_Flag = Literal[0, 1]
+
+
+class PoolRow(BaseModel):
+    """One line of a pool; further fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
+    id: str
+    prompt: str
+    entry_point: str
+    candidates: tuple[str, ...] = Field(min_length=1)
+    sample_cand: tuple[_Index, ...] = Field(min_length=1)
+    label: tuple[_Flag, ...]
+    loads: tuple[_Flag, ...]
+    tests: tuple[str, ...]
+    sample_tests: tuple[tuple[_Index, ...], ...]
+    inputs: tuple[str, ...]
+    test_input: tuple[Annotated[int, Field(ge=-1)], ...]
+    pass_bits: str
+    shape: tuple[_Index, _Index]
+    out_ids: str
+    out_vocab: tuple[str, ...]
+    public_tests: tuple[str, ...] = ()
+    program_is: Literal["candidate", "prompt+candidate"] = "candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One problem of a pool: c distinct candidates, t distinct tests, x distinct inputs; everything but the key.
+
+    ``samples`` (K,): the candidate of each of the K completions. ``sample_tests``: for each of the M test-writing
+    completions the tests that it holds. ``loads`` (c,) bool; ``passes`` (c, t) bool; ``outputs`` (c, x): the index in
+    ``vocabulary`` of the class of equal outputs, or a code of ``atlas.search.evidence`` below zero. ``test_inputs``
+    (t,): the input of a test, -1 where it was not recognised. ``shown``: for each of the statement's examples the
+    recorded test that says the same, or None.
+    """
+
+    id: str
+    asked: Asked
+    programs: tuple[str, ...]
+    samples: Array
+    loads: Array
+    sample_tests: tuple[tuple[int, ...], ...]
+    inputs: tuple[str, ...]
+    test_inputs: Array
+    passes: Array
+    outputs: Array
+    vocabulary: tuple[str, ...]
+    shown: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPool:
+    """A pool without its key."""
+
+    name: str
+    problems: tuple[Recorded, ...]
+
+    @property
+    def samples(self) -> tuple[int, int]:
+        """The most completions that a problem has: candidates, and lists of tests."""
+        return max(len(p.samples) for p in self.problems), max(len(p.sample_tests) for p in self.problems)
+
+
+Labels = dict[str, Array]
+"""By problem: (c,) 1.0 for a candidate that passes the hidden tests. The answer key, for the scores alone."""
+
+
+def read_pool(path: Path) -> tuple[RecordedPool, Labels]:
+    """The problems of a pool and, apart, their labels.
+
+    Raises:
+        UsageError: absent, unreadable, or not in the format; the sentence names the line.
+    """
+    problems: list[Recorded] = []
+    labels: Labels = {}
+    for line, row in read_models(path, PoolRow):
+        if row.id in labels:
+            raise UsageError(f"{path}, line {line} holds the problem {row.id} a second time.")
+        try:
+            problems.append(_recorded(row))
+            labels[row.id] = _labels(row)
+        except (ValueError, binascii.Error) as error:
+            raise UsageError(f"{path}, line {line} is no problem of a pool: {error}.") from None
+    if not problems:
+        raise UsageError(f"{path} holds no problem.")
+    return RecordedPool(path.name.removesuffix(".gz").removesuffix(".jsonl"), tuple(problems)), labels
+
+
+def _labels(row: PoolRow) -> Array:
+    _expect(len(row.label) == len(row.candidates), "label has another length than candidates")
+    return np.array(row.label, dtype=np.float64)
+
+
+def _recorded(row: PoolRow) -> Recorded:
+    c, t, x = len(row.candidates), len(row.tests), len(row.inputs)
+    _expect(len(row.loads) == c, "loads has another length than candidates")
+    _expect(max(row.sample_cand) < c, "sample_cand names a candidate that is not there")
+    _expect(all(i < t for tests in row.sample_tests for i in tests), "sample_tests names a test that is not there")
+    _expect(len(row.test_input) == t, "test_input has another length than tests")
+    _expect(all(i < x for i in row.test_input), "test_input names an input that is not there")
+    _expect(row.shape == (c, t), "shape is not candidates x tests")
+    asked = asked_of(row.prompt, row.entry_point, row.public_tests, _programs(row))
+    said = {claim_of(text, row.entry_point): place for place, text in enumerate(row.tests)}
+    return Recorded(
+        id=row.id,
+        asked=asked,
+        programs=_programs(row),
+        samples=np.array(row.sample_cand, dtype=np.int64),
+        loads=np.array(row.loads, dtype=bool),
+        sample_tests=row.sample_tests,
+        inputs=row.inputs,
+        test_inputs=np.array(row.test_input, dtype=np.int64),
+        passes=_bits(row.pass_bits, (c, t)),
+        outputs=codes(_ids(row.out_ids, (c, x), len(row.out_vocab)), row.out_vocab),
+        vocabulary=row.out_vocab,
+        shown=tuple(said.get(claim(e)) for e in asked.examples),
+    )
+
+
+def codes(ids: Array, vocabulary: Sequence[str]) -> Array:
+    """Indices of ``vocabulary`` with the evidence's codes in place of what is no output."""
+    table = [_SPECIAL.get(text, EXCEPTION if text.startswith("E:") else place) for place, text in enumerate(vocabulary)]
+    return np.array([*table, UNKNOWN], dtype=np.int64)[ids]
+
+
+def _programs(row: PoolRow) -> tuple[str, ...]:
+    front = row.prompt if row.program_is == "prompt+candidate" else ""
+    return tuple(front + text for text in row.candidates)
+
+
+def _bits(text: str, shape: tuple[int, int]) -> Array:
+    count = shape[0] * shape[1]
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8))
+    _expect(0 <= len(bits) - count < 8, "pass_bits has another length than shape")
+    return bits[:count].reshape(shape).astype(bool)
+
+
+def _ids(text: str, shape: tuple[int, int], known: int) -> Array:
+    found = np.frombuffer(base64.b64decode(text, validate=True), dtype="<u2").astype(np.int64)
+    _expect(found.size == shape[0] * shape[1], "out_ids is not candidates x inputs")
+    _expect(not found.size or int(found.max()) < known, "out_ids names an output that out_vocab does not have")
+    return found.reshape(shape)
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)

@@ -1,0 +1,131 @@
+"""``atlas bench replay``: let selectors choose again among recorded candidates."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from atlas.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlas.bench.replay.compare import Row
+    from atlas.bench.replay.executed import Executed
+    from atlas.bench.replay.recorded import RecordedPool
+    from atlas.bench.replay.score import Budget, Way
+
+_PEERS = ("codet", "most-tests")
+
+
+@click.command(epilog="Example: atlas bench replay pool.jsonl.gz --k 5 --m 1 --execute")
+@click.argument("pool", type=click.Path(path_type=Path))
+@click.option("--select", "selectors", multiple=True, metavar="NAME", help="A selector; repeat for several. [all]")
+@click.option("--k", type=click.IntRange(min=1), help="Candidate completions in a draw.")
+@click.option("--m", type=click.IntRange(min=0), help="Test-writing completions in a draw.")
+@click.option("--execute", is_flag=True, help="Also run the candidates on more inputs, in the sandbox.")
+@click.option("--draws", type=click.IntRange(min=1), default=20, show_default=True, help="Draws of each problem.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
+def replay(
+    pool: Path,
+    selectors: tuple[str, ...],
+    k: int | None,
+    m: int | None,
+    execute: bool,
+    draws: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Choose again among the candidates of a recorded POOL, by several selectors, and see how often each is right.
+
+    The format of a pool is in docs/pools.md. Intervals are 95%, from a bootstrap over problems.
+    """
+    from atlas.bench.replay.compare import rows  # noqa: PLC0415
+    from atlas.bench.replay.recorded import read_pool  # noqa: PLC0415
+    from atlas.bench.replay.score import score  # noqa: PLC0415
+
+    if (k is None) != (m is None):
+        raise UsageError("Give both --k and --m, or neither.")
+    recorded, labels = read_pool(pool)
+    ways = _ways(selectors, execute=execute)
+    seen = _executed(recorded, quiet=as_json) if execute else None
+    found: dict[str, tuple[Row, ...]] = {}
+    for budget in _budgets(recorded, k, m):
+        scores = score(recorded, labels, ways, budget, executed=seen, draws=draws, seed=seed)
+        found[str(budget)] = rows(scores, _PEERS)
+    if as_json:
+        data = {name: [_data(row) for row in table] for name, table in found.items()}
+        click.echo(json.dumps({"pool": recorded.name, "problems": len(recorded.problems), "budgets": data}, indent=1))
+        return
+    for name, table in found.items():
+        click.echo(f"\n{recorded.name}, {len(recorded.problems)} problems, k,m = {name}")
+        click.echo(_table(table))
+
+
+def _ways(names: Sequence[str], *, execute: bool) -> list[Way]:
+    from atlas.bench.replay.peers import SELECTORS  # noqa: PLC0415
+    from atlas.bench.replay.score import Way  # noqa: PLC0415
+
+    if unknown := [name for name in names if name not in SELECTORS]:
+        raise UsageError(f"There is no selector {unknown[0]!r}; choose among {', '.join(SELECTORS)}.")
+    asked = names or tuple(SELECTORS)
+    # The random choice and the two strongest peers are the measure of the others.
+    wanted = [name for name in SELECTORS if name in asked or name in {"random", *_PEERS}]
+    ways = [Way(name, SELECTORS[name]) for name in wanted]
+    looking = [name for name in ("mbr", "ours") if execute and name in asked]
+    return ways + [Way(f"{name}+inputs", SELECTORS[name], executed=True) for name in looking]
+
+
+def _budgets(pool: RecordedPool, k: int | None, m: int | None) -> list[Budget]:
+    from atlas.bench.replay.score import BUDGETS, Budget  # noqa: PLC0415
+
+    if k is None:
+        return [budget for budget in BUDGETS if budget.fits(pool.samples)]
+    wanted = Budget(k, m)
+    if not wanted.fits(pool.samples):
+        raise UsageError(f"{pool.name} has at most {pool.samples[0]} candidates and {pool.samples[1]} lists of tests.")
+    return [wanted]
+
+
+def _executed(pool: RecordedPool, *, quiet: bool) -> tuple[Executed, ...]:
+    from atlas.bench.replay.executed import execute  # noqa: PLC0415
+    from atlas.sandbox import Sandbox  # noqa: PLC0415
+
+    async def run() -> tuple[Executed, ...]:
+        async with await Sandbox.start() as sandbox:
+            if quiet:
+                return await execute(pool, sandbox)
+            with click.progressbar(length=len(pool.problems), label="executing", file=sys.stderr) as bar:
+                return await execute(pool, sandbox, lambda _: bar.update(1))
+
+    return asyncio.run(run())
+
+
+def _data(row: Row) -> dict[str, Any]:
+    over = {peer: [p.difference, p.interval.low, p.interval.high] for peer, p in row.over.items()}
+    interval = [row.interval.low, row.interval.high]
+    return {"selector": row.name, "right": row.right, "interval": interval, "over": over, "gap_closed": row.gap_closed}
+
+
+def _table(table: Sequence[Row]) -> str:
+    lines = [f"{'selector':14} {'right, %':>8} {'95%':>14}  {'over codet':>20}  {'over most-tests':>20}  gap closed"]
+    for row in table:
+        between = f"{100 * row.interval.low:.1f} to {100 * row.interval.high:.1f}"
+        over = "  ".join(f"{_points(row, peer):>20}" for peer in _PEERS)
+        closed = "" if row.gap_closed is None else f"{row.gap_closed:10.2f}"
+        lines.append(f"{row.name:14} {100 * row.right:8.1f} {between:>14}  {over}  {closed}")
+    return "\n".join(lines)
+
+
+def _points(row: Row, peer: str) -> str:
+    if peer not in row.over:
+        return ""
+    paired = row.over[peer]
+    low, high = paired.interval.low, paired.interval.high
+    return f"{100 * paired.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"

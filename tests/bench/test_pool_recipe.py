@@ -1,0 +1,83 @@
+"""The recipe of the public pools, on small imitations of the sources' files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pools.__main__ import build, kept
+from benchmarks.pools.sources import SOURCES
+from recorded_pool import CHECK, PROMPT
+
+from atlas.bench.replay.recorded import read_pool
+
+CODET, AGENTCODER = SOURCES
+
+
+def lines(*rows: dict[str, Any]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+PROBLEM = {"task_id": "HumanEval/0", "prompt": PROMPT, "entry_point": "double", "test": CHECK}
+CODET_FILES = {
+    "problems": lines(PROBLEM),
+    "solutions": lines(
+        {"prompt": PROMPT, "samples": ["    return 2 * x\n\ndef more():", "    return x\n", "    retrun 2"]}
+    ),
+    "tests": lines(
+        {
+            "prompt": f"{PROMPT}    pass\n\n# check the correctness of double\ndef double(x: int):\nassert ",
+            "samples": [" double(1) == 2\nassert double(3) == 6\nassert double(", "\n\n\n"],
+        }
+    ),
+}
+AGENTCODER_FILES = {
+    "completions": json.dumps(
+        [
+            PROBLEM
+            | {
+                "completion_list": [
+                    "\n    return 2 * x\n",
+                    "\ndef double(x):\n    return x + x\n",
+                    "\nfunction double(x)",
+                ],
+                "test_case_list": ["\n# one\nassert double(1) == 2, 'one'\nassert other(1) == 2\n", "no asserts (", ""],
+            }
+        ]
+    ).encode()
+}
+
+
+async def test_codets_completions_are_cut_and_their_asserts_found(tmp_path: Path) -> None:
+    pool, labels = read_pool(await build(CODET, CODET_FILES, tmp_path))
+    (problem,) = pool.problems
+    assert problem.programs[0] == PROMPT + "    return 2 * x\n"
+    assert labels["HumanEval/0"].tolist() == [1, 0, 0]
+    assert problem.loads.tolist() == [True, True, False]
+    assert problem.sample_tests == ((0, 1), ())
+    assert problem.passes.tolist() == [[True, True], [False, False], [False, False]]
+
+
+async def test_agentcoders_completions_are_bodies_or_whole_functions(tmp_path: Path) -> None:
+    pool, labels = read_pool(await build(AGENTCODER, AGENTCODER_FILES, tmp_path))
+    assert labels["HumanEval/0"].tolist() == [1, 1, 0]
+    (problem,) = pool.problems
+    assert problem.sample_tests == ((0,), (), ())
+    assert problem.passes.tolist() == [[True], [True], [False]]
+
+
+def test_files_that_were_fetched_before_are_taken_from_a_folder(tmp_path: Path) -> None:
+    for name, data in CODET_FILES.items():
+        place = tmp_path / CODET.name / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(data)
+    assert kept(CODET, tmp_path) == CODET_FILES
+
+
+def test_every_file_is_pinned_by_a_commit() -> None:
+    for source in SOURCES:
+        for url in source.files.values():
+            commit = url.split("/")[5]
+            assert len(commit) == 40
+            int(commit, 16)

@@ -1,0 +1,246 @@
+"""Recorded pools: what is read, drawn and told; that no choice depends on a label; the published selectors."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import AsyncIterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from recorded_pool import BROKEN, RIGHT, SLOW, SQUARE, WRONG, doubles, write
+
+from atlas.bench.replay.compare import verdict
+from atlas.bench.replay.draws import Draw, draw, outcomes
+from atlas.bench.replay.executed import Executed, execute
+from atlas.bench.replay.peers import SELECTORS, codet, majority, mbr, most_tests
+from atlas.bench.replay.record import record
+from atlas.bench.replay.recorded import Recorded, RecordedPool, read_pool
+from atlas.bench.replay.score import Budget, Scores, Way, chosen, score
+from atlas.errors import UsageError
+from atlas.sandbox import Sandbox
+from atlas.search.evidence import EXCEPTION, LIMIT, Outcomes
+
+WAYS = [Way(name, select) for name, select in SELECTORS.items()]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with await Sandbox.start(2) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rows(sandbox: Sandbox) -> list[dict[str, Any]]:
+    programs = (RIGHT, RIGHT, SQUARE, WRONG, BROKEN, SLOW)
+    return [await record(doubles(f"own/{i}", programs[: 3 + i]), sandbox) for i in range(4)]
+
+
+@pytest.fixture
+def pool_file(tmp_path: Path, rows: list[dict[str, Any]]) -> Path:
+    return write(tmp_path / "own.jsonl.gz", rows)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_was_recorded_is_what_is_read(tmp_path: Path, sandbox: Sandbox) -> None:
+    row = await record(doubles(programs=(RIGHT, SQUARE, RIGHT, BROKEN, SLOW)), sandbox)
+    pool, labels = read_pool(write(tmp_path / "own.jsonl.gz", [row]))
+    (problem,) = pool.problems
+    assert problem.programs == (RIGHT, SQUARE, BROKEN, SLOW)
+    assert problem.samples.tolist() == [0, 1, 0, 2, 3]
+    assert problem.inputs == ("double(2)", "double(5)")
+    assert problem.passes.tolist() == [[True, True, False], [True, False, False], [False] * 3, [False] * 3]
+    assert problem.loads.tolist() == [True, True, False, True]
+    four, ten, more = (problem.vocabulary.index(text) for text in ("4", "10", "25"))
+    assert problem.outputs[:2].tolist() == [[four, ten], [four, more]]
+    assert (problem.outputs[2] < 0).all()
+    assert problem.outputs[3, 0] == LIMIT
+    assert problem.shown == (0,)
+    assert labels["own/0"].tolist() == [1, 0, 0, 0]
+
+
+def test_nothing_that_a_selector_is_told_can_hold_a_label() -> None:
+    """By type: outcomes are arrays of observations, and a problem's record has no field for the key."""
+    assert {f.name for f in fields(Outcomes)} == {
+        *("examples", "outputs", "tests", "test_weights", "multiplicity", "derived", "loads")
+    }
+    told = {f.name for kind in (Recorded, RecordedPool, Draw, Executed) for f in fields(kind)}
+    assert not [name for name in told if "label" in name or "gt_" in name or "check" in name]
+    for select in SELECTORS.values():
+        assert set(typing.get_type_hints(select)) == {"seen", "return"}
+        assert typing.get_type_hints(select)["seen"] is Outcomes
+
+
+def test_shuffled_labels_change_no_choice(tmp_path: Path, rows: list[dict[str, Any]], pool_file: Path) -> None:
+    flipped = [{**row, "label": [1 - x for x in row["label"]], "gt_test": "another"} for row in rows]
+    other = write(tmp_path / "flipped.jsonl.gz", flipped)
+    for budget in ((2, 1), (9, 9)):
+        choices = []
+        for path in (pool_file, other):
+            pool, _ = read_pool(path)
+            random = np.random.default_rng(3)
+            drawn = [(p, draw(p, *budget, random)) for p in pool.problems]
+            choices.append([chosen(way.select, outcomes(p, d)).tolist() for p, d in drawn for way in WAYS])
+        assert choices[0] == choices[1]
+    honest, upside_down = (score(*read_pool(path), WAYS, Budget()) for path in (pool_file, other))
+    for way in WAYS:
+        assert honest.right[way.name] == pytest.approx(1 - upside_down.right[way.name])
+
+
+def test_a_draw_keeps_multiplicity_and_knows_only_its_own_tests(pool_file: Path) -> None:
+    pool, _ = read_pool(pool_file)
+    whole = draw(pool.problems[0], 9, 9, np.random.default_rng(0))
+    assert whole.members.tolist() == [0, 1]
+    assert whole.counts.tolist() == [2, 1]
+    assert whole.tests.tolist() == [0, 1, 2]
+    assert whole.votes == pytest.approx([1 / 3] * 3)
+    for seed in range(8):
+        part = draw(pool.problems[0], 2, 1, np.random.default_rng(seed))
+        assert part.counts.sum() == 2
+        assert tuple(part.tests) == tuple(sorted(pool.problems[0].sample_tests[part.writers[0]]))
+        seen = outcomes(pool.problems[0], part)
+        assert seen.tests.shape == (len(part.members), len(part.tests))
+        assert seen.examples.shape == (len(part.members), 1)  # the statement's own is told to everybody
+
+
+def seen_of(outputs: Any, tests: Any, counts: Any) -> Outcomes:
+    table, tested = np.array(outputs), np.array(tests)
+    k = len(table)
+    return Outcomes(
+        examples=np.zeros((k, 0), dtype=np.int64),
+        outputs=table,
+        tests=tested,
+        test_weights=np.ones(tested.shape[1]),
+        multiplicity=np.array(counts, dtype=np.float64),
+        derived=np.zeros(k, dtype=bool),
+        loads=np.ones(k, dtype=bool),
+    )
+
+
+def test_the_peers_score_as_their_papers_say() -> None:
+    seen = seen_of(
+        outputs=[[1, 2, 3], [1, 2, 3], [1, 2, 4], [5, EXCEPTION, EXCEPTION]],
+        tests=[[1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]],
+        counts=[1, 2, 1, 1],
+    )
+    assert most_tests(seen).tolist() == [1, 1, 2, 3]
+    assert codet(seen) == pytest.approx([np.sqrt(3), np.sqrt(3), 2, 3])
+    assert majority(seen).tolist() == [3, 3, 1, 1]
+    assert mbr(seen) == pytest.approx([3 + 2 / 3, 3 + 2 / 3, 3 * 2 / 3 + 1, 1 / 3])
+    nothing = seen_of(np.zeros((2, 0), dtype=int), np.zeros((2, 0), dtype=int), [3, 1])
+    for select in SELECTORS.values():
+        assert chosen(select, nothing)[0] >= 0.75
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_more_inputs_tell_what_the_tests_do_not(atlas_home: Path, pool_file: Path, sandbox: Sandbox) -> None:
+    pool, labels = read_pool(pool_file)
+    executed = await execute(pool, sandbox)
+    kept = {path: path.stat().st_mtime_ns for path in (atlas_home / "replay").iterdir()}
+    again = await execute(pool, sandbox)
+    assert {path: path.stat().st_mtime_ns for path in (atlas_home / "replay").iterdir()} == kept
+    for one, other in zip(executed, again, strict=True):
+        assert (one.outputs == other.outputs).all()
+        assert (one.examples == other.examples).all()
+    last = executed[-1]
+    right, square, wrong = last.outputs[:3]
+    assert len(last.inputs.calls) >= 20
+    assert ((right != square) & (right != wrong)).any()
+    assert last.examples[:4].tolist() == [[1], [1], [1], [0]]
+    ours = SELECTORS["ours"]
+    found = score(pool, labels, [Way("ours", ours), Way("ours+inputs", ours, True)], Budget(), executed=executed)
+    assert found.right["ours+inputs"].tolist() == [1.0] * 4
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_cut_file_of_outcomes_is_made_anew(atlas_home: Path, pool_file: Path, sandbox: Sandbox) -> None:
+    pool, _ = read_pool(pool_file)
+    first = await execute(pool, sandbox)
+    for path in (atlas_home / "replay").iterdir():
+        path.write_text(path.read_text()[:20])
+    again = await execute(pool, sandbox)
+    assert all((a.outputs == b.outputs).all() for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"label": [1]}, "label"),
+        ({"shape": [9, 9]}, "shape"),
+        ({"sample_cand": [99]}, "sample_cand"),
+        ({"sample_tests": [[99]]}, "sample_tests"),
+        ({"pass_bits": "!"}, ""),
+        ({"out_vocab": []}, "out_vocab"),
+        ({"candidates": []}, "candidates"),
+        ({"test_input": [0, 1, 77]}, "test_input"),
+    ],
+)
+def test_a_malformed_pool_is_one_sentence(
+    tmp_path: Path, rows: list[dict[str, Any]], change: dict[str, Any], said: str
+) -> None:
+    path = write(tmp_path / "bad.jsonl.gz", [{**rows[0], **change}])
+    with pytest.raises(UsageError, match=rf"line 1 .*{said}"):
+        read_pool(path)
+
+
+def test_a_problem_that_comes_twice_is_refused(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    with pytest.raises(UsageError, match="a second time"):
+        read_pool(write(tmp_path / "twice.jsonl.gz", [rows[0], rows[0]]))
+
+
+def scores(ours: list[float], codet: list[float], oracle: list[float], first: int = 0) -> Scores:
+    n = len(ours)
+    right = {"ours": ours, "codet": codet, "most-tests": [0.0] * n, "random": [0.0] * n, "oracle": oracle}
+    return Scores(tuple(f"p/{first + i}" for i in range(n)), {k: np.array(v) for k, v in right.items()})
+
+
+def test_the_verdict_is_in_points_and_shares() -> None:
+    found = verdict([[scores([1, 1, 0, 0] * 5, [1, 0, 0, 0] * 5, [1, 1, 1, 0] * 5)]], "ours")
+    assert found.gain_over_codet == pytest.approx(25)
+    assert 0 < found.gain_low < 25 < found.gain_high
+    assert found.gap_closed == pytest.approx(2 / 3)
+    assert found.codet_gap_closed == pytest.approx(1 / 3)
+    assert found.of_remaining == pytest.approx(1 / 2)
+    assert found.worst_vs_best_peer == pytest.approx(25)
+
+
+def test_shared_problems_are_resampled_together() -> None:
+    """The same problems in two pools are no more evidence than in one; other problems are."""
+    one = scores([1, 0] * 20, [0, 0] * 20, [1, 1] * 20)
+    apart = scores([1, 0] * 20, [0, 0] * 20, [1, 1] * 20, first=100)
+    alone, shared, separate = (verdict(pools, "ours") for pools in ([[one]], [[one], [one]], [[one], [apart]]))
+    width = alone.gain_high - alone.gain_low
+    assert shared.gain_high - shared.gain_low == pytest.approx(width, rel=0.05)
+    assert separate.gain_high - separate.gain_low < 0.85 * width
+
+
+def test_json_of_the_command(atlas_home: Path, pool_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from click.testing import CliRunner
+
+    from atlas.cli.bench import bench
+
+    ran = CliRunner().invoke(bench, ["replay", str(pool_file), "--k", "2", "--m", "1", "--json"])
+    assert ran.exit_code == 0, ran.output
+    data = json.loads(ran.stdout)
+    assert data["problems"] == 4
+    assert {row["selector"] for row in data["budgets"]["2,1"]} == {*SELECTORS, "oracle"}
+    table = CliRunner().invoke(bench, ["replay", str(pool_file), "--select", "mbr", "--execute"])
+    assert table.exit_code == 0, table.output
+    assert "mbr+inputs" in table.stdout
+    assert "majority" not in table.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--k", "2"], ["--select", "best"], ["--k", "99", "--m", "1"]], ids=["half", "unknown", "too many"]
+)
+def test_what_cannot_be_replayed_is_refused(atlas_home: Path, pool_file: Path, arguments: list[str]) -> None:
+    from click.testing import CliRunner
+
+    from atlas.cli.bench import bench
+
+    ran = CliRunner().invoke(bench, ["replay", str(pool_file), *arguments])
+    assert isinstance(ran.exception, UsageError)
