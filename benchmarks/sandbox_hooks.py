@@ -121,7 +121,7 @@ def install(path: str) -> None:
     timed(ledger, child, "_limit", "child rlimits")
     for name in ("setgroups", "setresgid", "setresuid"):
         timed(ledger, child.os, name, "child user")
-    timed(ledger, kernel, "place", "child dup2")
+    timed(ledger, child.os, "dup2", "child dup2")
     timed(ledger, kernel, "drop_capabilities", "child capset")
     for name in ("die_with_parent", "undumpable", "no_new_privileges"):
         timed(ledger, kernel, name, "child prctl")

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from atlas.compare import codec
 from atlas.problem import Call, Input, Stdin
@@ -91,13 +91,32 @@ class Job:
         return self.limits.wall_s * (len(self.inputs) + 1)
 
 
+class Check(NamedTuple):
+    """A check, and the program that it calls from a box apart."""
+
+    check: Job
+    served: Job
+
+
 class Files(MemoryFiles):
     """The files of one execution, in the order of ``wire.STDIN`` to ``wire.RESULT``, and those of a scratch folder."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        bundles = () if job.scratch is None else (job.scratch.bundle(), b"")
-        super().__init__((job.stdin(), b"", b"", job.request(), b"", *bundles))
+        super().__init__(self._given())
+        self._name()
+
+    def renew(self) -> None:
+        """Make the files again: of an execution that is to be repeated."""
+        self.close()
+        self.make(self._given())
+        self._name()
+
+    def _given(self) -> tuple[bytes, ...]:
+        bundles = () if self.job.scratch is None else (self.job.scratch.bundle(), b"")
+        return self.job.stdin(), b"", b"", self.job.request(), b"", *bundles
+
+    def _name(self) -> None:
         _, self.stdout, self.stderr, _, self.result, *self.bundles = self.descriptors
 
     def read(self, fd: int, start: int, end: int) -> bytes:

@@ -11,6 +11,14 @@ class MemoryFiles:
 
     def __init__(self, contents: Iterable[bytes]) -> None:
         self.descriptors: list[int] = []
+        self.make(contents)
+
+    def make(self, contents: Iterable[bytes]) -> None:
+        """Make one file more for each of ``contents``.
+
+        Raises:
+            OSError: one could not be made; then none is open.
+        """
         try:
             for data in contents:
                 fd = os.memfd_create("box", os.MFD_CLOEXEC)

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -19,7 +20,8 @@ from atlas.sandbox.cache import ResultCache, keys_of
 from atlas.sandbox.compile_cache import CompileCache
 from atlas.sandbox.duplicates import form_of
 from atlas.sandbox.executables import Executables
-from atlas.sandbox.job import Job
+from atlas.sandbox.job import Check, Job
+from atlas.sandbox.line import Line
 from atlas.sandbox.matrix import explore
 from atlas.sandbox.pace import CLOCK
 from atlas.sandbox.profile import STANDARD, Profile
@@ -35,7 +37,6 @@ _BATCH = 64
 
 _T = TypeVar("_T")
 _Result = tuple[Observation, ...]
-_Work = tuple["Job | _Check", "asyncio.Future[_Result]"]
 
 
 class NoTierError(SandboxError):
@@ -51,12 +52,6 @@ class NoTierError(SandboxError):
             f"No sandbox can be set up here ({told}); allow user namespaces (sysctl user.max_user_namespaces), install "
             "bubblewrap, or use a kernel with Landlock (5.13 or later). `atlas doctor` says more."
         )
-
-
-class _Check(tuple[Job, Job]):
-    """A check job and the program's job beside it."""
-
-    __slots__ = ()
 
 
 class Sandbox:
@@ -87,7 +82,7 @@ class Sandbox:
         self._nursery = nursery
         self._workers = workers
         self._executables = executables
-        self._queue: asyncio.Queue[_Work] = asyncio.Queue()
+        self._line = Line(ahead=len(workers))
         self._tasks = [asyncio.create_task(self._work(worker)) for worker in workers]
 
     @classmethod
@@ -266,7 +261,7 @@ class Sandbox:
         none = Call(())
         check = Job(replace(program, code=check_code), (none,), limits, "check")
         served = Job(program, (none,), limits, "serve")
-        return (await self._submit(_Check((check, served))))[0]
+        return (await self._submit(Check(check, served)))[0]
 
     async def _batch(self, job: Job, *, until_clock: bool) -> _Result:
         """Run a batch to its end: after an input that the process did not survive, the rest go on in a new
@@ -277,37 +272,36 @@ class Sandbox:
             done += await self._submit(replace(job, inputs=job.inputs[len(done) :]))
         return tuple(_until(done, lambda seen: seen.status in CLOCK)) if until_clock else done
 
-    async def _submit(self, work: Job | _Check) -> _Result:
+    async def _submit(self, work: Job | Check) -> _Result:
         if not self._tasks:
             raise SandboxError(_CLOSED)
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait((work, future))
+        self._line.put(work, future)
         return await future
 
     async def _work(self, worker: Worker) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            work, future = await self._queue.get()
-            if future.done():  # cancelled while it waited
-                continue
-            worker.serving = future
-            future.add_done_callback(worker.cancel_if_cancelled)
+            place = await self._line.take()
+            worker.serving = place.future
+            place.future.add_done_callback(worker.cancel_if_cancelled)
+            loop.call_soon(self._line.prepare)  # while this one runs
             try:
-                result = await (worker.check(*work) if isinstance(work, _Check) else worker.run(work))
+                if isinstance(place.work, Check):
+                    seen = await worker.check(place.work)
+                else:
+                    seen = await worker.run(place.made())
             except SandboxError as error:
-                count = 1 if isinstance(work, _Check) else len(work.inputs)
-                result = (Observation(Status.INFRASTRUCTURE, error=str(error)),) * count
+                place.settle(partial(_infrastructure, place.work, error))
             except asyncio.CancelledError:
-                if not future.done():
-                    future.set_exception(SandboxError(_CLOSED))
+                place.fail(SandboxError(_CLOSED))
                 raise
             except Exception as error:  # noqa: BLE001  (a fault of one job is that job's, not the worker's)
-                if not future.done():
-                    future.set_exception(error)
-                continue
+                place.fail(error)
+            else:
+                loop.call_soon(place.settle, seen)  # when this worker has its next work
             finally:
                 worker.serving = None
-            if not future.done():
-                future.set_result(result)
 
     async def aclose(self) -> None:
         """End all workers. Jobs still waiting raise SandboxError."""
@@ -317,10 +311,8 @@ class Sandbox:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while not self._queue.empty():
-            _, future = self._queue.get_nowait()
-            if not future.done():
-                future.set_exception(SandboxError(_CLOSED))
+        for place in self._line.drain():
+            place.fail(SandboxError(_CLOSED))
         await self._executables.aclose()
         for worker in self._workers:
             worker.close()
@@ -341,6 +333,11 @@ def _until(items: Iterable[_T], last: Callable[[_T], bool]) -> Iterator[_T]:
         yield item
         if last(item):
             return
+
+
+def _infrastructure(work: Job | Check, error: SandboxError) -> _Result:
+    count = 1 if isinstance(work, Check) else len(work.inputs)
+    return (Observation(Status.INFRASTRUCTURE, error=str(error)),) * count
 
 
 async def _first_worker(nursery: Nursery, tiers: Sequence[str]) -> tuple[str, Worker]:

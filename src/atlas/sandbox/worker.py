@@ -7,18 +7,20 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from atlas.errors import SandboxError
 from atlas.sandbox import canary
-from atlas.sandbox.job import Files, Job, Outcome, observe
+from atlas.sandbox.job import Check, Files, Job, Outcome, observe
 from atlas.sandbox.types import Observation, Status
 from atlas.sandbox.workers import Nursery, SetupFailed, WorkerLost, Zygote
 
 _ATTEMPTS = 3
 """A job whose zygote was lost is run again on a new one; a job that loses them all is not to be served."""
 
-_Result = tuple[Observation, ...]
+_Seen = Callable[[], tuple[Observation, ...]]
+"""Reads what a job left: that can wait until the worker has the next."""
 
 
 class Worker:
@@ -45,21 +47,21 @@ class Worker:
         except WorkerLost as error:
             raise SandboxError(f"a new worker ended at once: {error}") from error
 
-    async def run(self, job: Job) -> _Result:
-        """Run a job; at least its first input is observed.
+    async def run(self, files: Files) -> _Seen:
+        """Run the job of ``files``; return what reads the observations out of them, of its first input at least.
 
         Raises:
             SandboxError: workers were lost again and again, or cannot be started any more.
         """
-        return await self._until_served(lambda: self._run_once(job))
+        return await self._until_served(lambda: self._run_once(files))
 
-    async def check(self, check: Job, served: Job) -> _Result:
+    async def check(self, work: Check) -> _Seen:
         """Run a check and the program that it calls, each in its own box; one observation.
 
         Raises:
             SandboxError: see ``run``.
         """
-        return await self._until_served(lambda: self._check_once(check, served))
+        return await self._until_served(lambda: self._check_once(work))
 
     def cancel_if_cancelled(self, future: asyncio.Future[Any]) -> None:
         """Stop the present job if nobody waits for it any more."""
@@ -74,12 +76,12 @@ class Worker:
             zygote.close()
         self._zygotes.clear()
 
-    async def _until_served(self, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+    async def _until_served(self, attempt: Callable[[], Awaitable[_Seen]]) -> _Seen:
         self._cancelled = False
         lost: WorkerLost | SetupFailed | None = None
         for _ in range(_ATTEMPTS):
             if self._cancelled:
-                return ()
+                return tuple
             try:
                 return await attempt()
             except (WorkerLost, SetupFailed) as error:  # a box can fail to come up because part of it was killed
@@ -89,7 +91,7 @@ class Worker:
     async def _zygote(self, part: str) -> Zygote:
         if part not in self._zygotes:
             zygote = await self._nursery.spawn(self.tier)
-            fault = canary.fault((await _execute(zygote, canary.job(self.tier)))[0], self.tier)
+            fault = canary.fault((await _observed(zygote, canary.job(self.tier)))[0], self.tier)
             if fault:
                 zygote.close()
                 raise SetupFailed(fault)
@@ -97,23 +99,24 @@ class Worker:
             self._zygotes[part] = zygote
         return self._zygotes[part]
 
-    async def _run_once(self, job: Job) -> _Result:
+    async def _run_once(self, files: Files) -> _Seen:
         zygote = await self._zygote("program")
         if self._cancelled:
-            return ()
+            return tuple
         try:
-            return await _execute(zygote, job)
+            return partial(observe, files, await _execute(zygote, files))
         except WorkerLost:
             self._forget("program")
+            files.renew()
             raise
 
-    async def _check_once(self, check: Job, served: Job) -> _Result:
+    async def _check_once(self, work: Check) -> _Seen:
         program, checker = await self._zygote("program"), await self._zygote("check")
         if self._cancelled:
-            return ()
+            return tuple
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         sides = await asyncio.gather(
-            _execute(checker, check, ours), _execute(program, served, theirs), return_exceptions=True
+            _observed(checker, work.check, ours), _observed(program, work.served, theirs), return_exceptions=True
         )
         for part, side in zip(("check", "program"), sides, strict=True):
             if isinstance(side, WorkerLost):
@@ -122,41 +125,50 @@ class Worker:
             if isinstance(side, BaseException):
                 raise side
         (checked,), (program_side,) = (side for side in sides if not isinstance(side, BaseException))
-        return (_verdict(checked, program_side),)
+        return partial(_verdict, checked, program_side)
 
     def _forget(self, part: str) -> None:
         self._zygotes.pop(part).close()
 
 
-async def _execute(zygote: Zygote, job: Job, channel: socket.socket | None = None) -> _Result:
-    """Run a job once; the job's end of ``channel`` is handed over and closed here.
+async def _execute(zygote: Zygote, files: Files, channel: socket.socket | None = None) -> Outcome:
+    """Run the job of ``files`` once; its end of ``channel`` is handed over and closed here.
 
     Raises:
         WorkerLost: the zygote is gone, or could not confine the process.
     """
+    fds = list(files.descriptors)
+    if channel is not None:
+        fds.append(channel.fileno())
+    try:
+        zygote.begin(files.job.message(), fds)
+    finally:
+        if channel is not None:  # the other end must see our copy closed
+            channel.close()
+    outcome = Outcome.of(await zygote.end(files.job.longest_s()))
+    if outcome.setup_error is not None:
+        zygote.close()
+        raise WorkerLost(outcome.setup_error)
+    return outcome
+
+
+async def _observed(zygote: Zygote, job: Job, channel: socket.socket | None = None) -> tuple[Observation, ...]:
+    """``_execute`` with files for this alone; what was observed.
+
+    Raises:
+        WorkerLost: see ``_execute``.
+    """
     with closing(Files(job)) as files:
-        fds = list(files.descriptors)
-        if channel is not None:
-            fds.append(channel.fileno())
-        try:
-            zygote.begin(job.message(), fds)
-        finally:
-            if channel is not None:  # the other end must see our copy closed
-                channel.close()
-        outcome = Outcome.of(await zygote.end(job.longest_s()))
-        if outcome.setup_error is not None:
-            zygote.close()
-            raise WorkerLost(outcome.setup_error)
-        return observe(files, outcome)
+        return observe(files, await _execute(zygote, files, channel))
 
 
-def _verdict(checked: Observation, program: Observation) -> Observation:
+def _verdict(checked: Observation, program: Observation) -> tuple[Observation]:
     """Join both sides' observations: the check decides; where it failed because a side ended, that side is named."""
     if checked.status is Status.OK:
-        return checked
+        return (checked,)
     if program.status is not Status.OK:
-        return _named(program, "program")
-    return checked if checked.status is Status.EXCEPTION else _named(checked, "check")
+        return (_named(program, "program"),)
+    return (checked,) if checked.status is Status.EXCEPTION else (_named(checked, "check"),)
 
 
 def _named(observation: Observation, side: str) -> Observation:

@@ -19,7 +19,8 @@ PAGE_TEXT = 64
 """Where in the shared page the reason of a failed set-up stands."""
 
 _STARTED = wire.CHANNEL + 1
-_OPEN_FILES = 64
+_BEFOREHAND = {resource.RLIMIT_NOFILE: 64, resource.RLIMIT_CORE: 0, resource.RLIMIT_MEMLOCK: 0}
+"""Limits that are the same for every program."""
 _STACK = 100 << 20
 """Below the 128 MiB that the kernel keeps free under the main thread's stack."""
 
@@ -70,9 +71,8 @@ class Bounds(NamedTuple):
 def prepare(box: Box) -> None:
     """Do in the zygote, once, what its processes inherit: each page that a fresh process touches is copied."""
     os.chdir(box.folder)
-    kernel.limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    kernel.limit(resource.RLIMIT_CORE, 0)
-    kernel.limit(resource.RLIMIT_MEMLOCK, 0)
+    for which, value in _BEFOREHAND.items():
+        resource.setrlimit(which, (value, value))
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     # Only the soft limit: programs that raise it themselves must not fail.
     resource.setrlimit(resource.RLIMIT_STACK, (min(_STACK, hard) if hard >= 0 else _STACK, hard))
@@ -89,7 +89,7 @@ def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
     status = 1
     try:
         _confine(box, bounds, fds, link)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter from a limit above that of the whole sandbox
         text = str(error).encode()[: mmap.PAGESIZE - PAGE_TEXT]
         link.page[PAGE_TEXT : PAGE_TEXT + len(text)] = text
         os._exit(status)
@@ -103,12 +103,12 @@ def main(box: Box, bounds: Bounds, fds: list[int], link: Link) -> NoReturn:
 
 
 def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
-    kernel.new_session()  # else a signal to the process group would reach the zygote
+    os.setsid()  # else a signal to the process group would reach the zygote
     for number, fd in enumerate(fds):
-        kernel.place(fd, number)
+        os.dup2(fd, number, inheritable=False)
     if len(fds) == wire.CHANNEL:
         os.close(wire.CHANNEL)
-    kernel.place(link.started, _STARTED)
+    os.dup2(link.started, _STARTED, inheritable=False)
     _limit(bounds)
     if box.uid is not None:
         if box.capabilities:
@@ -131,9 +131,11 @@ def _confine(box: Box, bounds: Bounds, fds: list[int], link: Link) -> None:
 
 
 def _limit(bounds: Bounds) -> None:
-    kernel.limit(resource.RLIMIT_CPU, bounds.cpu_s)
-    kernel.limit(resource.RLIMIT_AS, bounds.memory)
+    # Written out: each function and object more is on pages that this process has to copy.
+    limit = resource.setrlimit
+    limit(resource.RLIMIT_CPU, (bounds.cpu_s, bounds.cpu_s))
+    limit(resource.RLIMIT_AS, (bounds.memory, bounds.memory))
     # One byte more than is allowed, so that a full file and one that wanted to be longer differ.
-    kernel.limit(resource.RLIMIT_FSIZE, bounds.output + 1)
+    limit(resource.RLIMIT_FSIZE, (bounds.output + 1, bounds.output + 1))
     if bounds.processes is not None:
-        kernel.limit(resource.RLIMIT_NPROC, bounds.processes)
+        limit(resource.RLIMIT_NPROC, (bounds.processes, bounds.processes))

@@ -10,20 +10,21 @@ import platform
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
-_plain_syscall = _libc["syscall"]
-_plain_syscall.restype = ctypes.c_long
-_plain_syscall.argtypes = (ctypes.c_long,) * 5
 # Holds the interpreter's lock through a call: a forked child has to have it.
 _libc_locked = ctypes.PyDLL(None, use_errno=True)
+# Without errno a call touches a third of the memory: a fresh process copies every page of it. What failed is called
+# again with errno, to learn the reason.
+_quick = ctypes.PyDLL(None)
+_quick.prctl.argtypes = _libc.prctl.argtypes
+_quick_syscall = _quick["syscall"]
+_quick_syscall.restype = ctypes.c_long
+_quick_syscall.argtypes = (ctypes.c_long,) * 4
 
 AARCH64 = platform.machine() == "aarch64"
 SUPPORTED = platform.machine() in {"x86_64", "aarch64"}
 
 _SYS_CAPSET = 91 if AARCH64 else 126
 _SYS_PIVOT_ROOT = 41 if AARCH64 else 155
-_SYS_PRLIMIT = 261 if AARCH64 else 302
-_SYS_DUP3 = 24 if AARCH64 else 292
-_SYS_SETSID = 157 if AARCH64 else 112
 _SYS_CLOSE_RANGE = 436
 _SYS_MOUNT_SETATTR = 442
 
@@ -75,13 +76,15 @@ def syscall(what: str, number: int, *arguments: object) -> int:
     return checked(what, _libc.syscall(ctypes.c_long(number), *wide))
 
 
-def plain_syscall(what: str, number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> None:
-    """Call the kernel by number with integers only: on far fewer pages of memory than ``syscall`` takes.
+def plain_syscall(what: str, number: int, a: int = 0, b: int = 0, c: int = 0) -> None:
+    """Call the kernel by number with integers only: on far fewer pages of memory than ``syscall`` takes. The call must
+    be one that can be made twice.
 
     Raises:
         OSError: the call failed; the message begins with ``what``.
     """
-    checked(what, _plain_syscall(number, a, b, c, d))
+    if _quick_syscall(number, a, b, c) < 0:
+        syscall(what, number, a, b, c)
 
 
 def fork() -> int:
@@ -138,7 +141,8 @@ def unmount(path: str) -> None:
 
 
 def _prctl(what: str, option: int, value: int) -> None:
-    checked(what, _libc.prctl(option, value, 0, 0, 0))
+    if _quick.prctl(option, value, 0, 0, 0) < 0:
+        checked(what, _libc.prctl(option, value, 0, 0, 0))
 
 
 def die_with_parent(parent: int) -> None:
@@ -195,24 +199,5 @@ def set_seccomp(fprog: int) -> None:
     """Install the BPF program over system calls whose ``struct sock_fprog`` is at the address ``fprog``, for this
     thread and what it starts.
     """
-    checked("PR_SET_SECCOMP", _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, 0, 0))
-
-
-_LIMIT = (ctypes.c_uint64 * 2)()
-_LIMIT_ADDRESS = ctypes.addressof(_LIMIT)
-
-
-def limit(which: int, value: int) -> None:
-    """Set both the soft and the hard limit ``which`` (a ``resource.RLIMIT_*``) of this process."""
-    _LIMIT[0] = _LIMIT[1] = value
-    plain_syscall("prlimit", _SYS_PRLIMIT, 0, which, _LIMIT_ADDRESS)
-
-
-def place(fd: int, number: int) -> None:
-    """Make the descriptor ``number`` what ``fd`` is, closed by exec."""
-    plain_syscall("dup3", _SYS_DUP3, fd, number, os.O_CLOEXEC)
-
-
-def new_session() -> None:
-    """setsid(2)."""
-    plain_syscall("setsid", _SYS_SETSID)
+    if _quick.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, 0, 0) < 0:
+        checked("PR_SET_SECCOMP", _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, 0, 0))
