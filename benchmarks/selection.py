@@ -36,7 +36,7 @@ from atlas.bench.replay.compare import Row, Verdict, rows, verdict
 from atlas.bench.replay.executed import Executed, execute
 from atlas.bench.replay.peers import SELECTORS
 from atlas.bench.replay.recorded import Labels, RecordedPool, read_pool
-from atlas.bench.replay.score import BUDGETS, Budget, Scores, Way, score
+from atlas.bench.replay.score import Budget, Scores, Way, budgets, score
 from atlas.sandbox import Sandbox
 
 HERE = Path(__file__).resolve().parent
@@ -105,13 +105,13 @@ def judge(pool: RecordedPool, labels: Labels, executed: tuple[Executed, ...] | N
     ways = [Way(name, select) for name, select in SELECTORS.items()]
     if executed is not None:
         ways += [Way("mbr+inputs", SELECTORS["mbr"], True), Way(LOOKING, SELECTORS["ours"], True)]
-    budgets = tuple(budget for budget in BUDGETS if budget.fits(pool.samples))
+    fitting = budgets(pool.samples)
     print(f"replaying {pool.name}", file=sys.stderr)
     return Judged(
         pool,
-        budgets,
-        tuple(score(pool, labels, ways, b, executed=executed, draws=draws) for b in budgets),
-        tuple(claims(pool, labels, b, executed=executed, draws=draws) for b in budgets),
+        fitting,
+        tuple(score(pool, labels, ways, b, executed=executed, draws=draws) for b in fitting),
+        tuple(claims(pool, labels, b, executed=executed, draws=draws) for b in fitting),
     )
 
 

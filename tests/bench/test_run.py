@@ -20,6 +20,10 @@ from atlas.bench.events import Event
 from atlas.bench.home import user_suite
 from atlas.bench.keys import HiddenTest, Key
 from atlas.bench.manifest import found, read
+from atlas.bench.records import submissions
+from atlas.bench.replay.draws import outcomes
+from atlas.bench.replay.recorded import read_pool
+from atlas.bench.replay.score import Budget, drawn_from
 from atlas.bench.report import html, table
 from atlas.bench.run import RunResult, alone_with, resume, run
 from atlas.bench.spec import Arm, RunFiles
@@ -29,12 +33,31 @@ from atlas.engine.choice import EngineChoice
 from atlas.errors import AtlasError, LLMError, UsageError
 from atlas.problem import Stdin, StdinProblem
 from atlas.sandbox.box import landlock
+from atlas.search.evidence import posterior
 
 
 @pytest.fixture
 def model() -> Iterator[ScriptedServer]:
     with ScriptedServer(answer=answer) as server:
         yield server
+
+
+def check_recorded(files: RunFiles) -> None:
+    """The recorded pool says what the search saw: the evidence on it comes to the confidence that was handed over."""
+    pool, labels = read_pool(files.recorded / "best-0.jsonl.gz")
+    assert {p.id: (len(p.samples), labels[p.id].mean()) for p in pool.problems} == {
+        "small/double": (5, 1.0),
+        "small/square": (5, 0.5),
+        "small/hard": (3, 0.0),
+        "small/upper": (5, 1.0),
+    }
+    assert [p.asked.entry for p in pool.problems] == ["f", "f", "f", ""]
+    handed = submissions(files.submissions("best", 0))
+    for problem in pool.problems:
+        (drawn,) = drawn_from(problem, Budget(), draws=1, seed=0)
+        assert posterior(outcomes(problem, drawn)).probability.max() == pytest.approx(
+            handed[problem.id].confidence, abs=1e-6
+        )
 
 
 def drop(_: Event) -> None:
@@ -53,6 +76,7 @@ async def test_a_run_from_problems_to_table(atlas_home: Path, model: ScriptedSer
     assert best.against_first is not None
     assert (best.against_first.gained, best.against_first.lost) == (1, 0)
     assert best.generated_tokens > single.generated_tokens > 0
+    check_recorded(RunFiles.at(result.root))
     assert {(s.tag, s.value): s.selected.mean for s in single.strata} == {
         ("difficulty", "easy"): pytest.approx(2 / 3),
         ("difficulty", "hard"): 0.0,

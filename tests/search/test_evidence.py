@@ -159,6 +159,24 @@ def test_rivals_exclude_each_other_as_far_as_they_differ() -> None:
     assert near.min() > 0.75
 
 
+def test_near_equals_are_both_probable_but_leave_the_search_open() -> None:
+    rows = [[*range(20)]] * 2 + [[*range(19), 99]] * 2
+    found = posterior(outcomes(rows, examples=[[1, 1]] * 4))
+    assert found.probability.min() > 0.8
+    assert found.exclusive.max() < 0.5
+    assert 0.7 < found.exclusive[0] + found.exclusive[2] < 1
+    alone = posterior(outcomes(rows[:2], examples=[[1, 1]] * 2))
+    assert alone.exclusive == pytest.approx(alone.probability)
+
+
+def test_a_test_is_as_probable_as_who_passes_it_and_else_as_its_votes() -> None:
+    rows = [[1, 2, 3, 4]] * 5 + [[1, 2, 3, 9]]
+    found = posterior(outcomes(rows, tests=[[1, 1, 0, 0, 0]] * 5 + [[1, 0, 1, 0, 0]], weights=[1, 1, 1, 1, 0.25]))
+    sure = found.test_probability
+    assert sure[0] > sure[1] > sure[2] > sure[3] > sure[4] > 0
+    assert sure[0] < 1
+
+
 CODES = st.integers(min_value=LIMIT, max_value=3)
 
 
@@ -213,9 +231,14 @@ def test_probabilities_are_shared_within_clusters(seen: Outcomes) -> None:
         assert np.ptp(found.probability[found.cluster == cluster]) < 1e-12
     assert sorted(found.order.tolist()) == list(range(k))
     assert 0 < found.reliability < 1
-    for name in ("probability", "score", "cluster", "agreement", "test_share", "passes_examples"):
+    for name in ("probability", "exclusive", "score", "cluster", "agreement", "test_share", "passes_examples"):
         assert getattr(found, name).shape == (k,), name
     assert found.informative.shape == (seen.outputs.shape[1],)
+    assert (found.exclusive <= found.probability + 1e-12).all()
+    _, firsts = np.unique(found.cluster, return_index=True)
+    assert found.exclusive[firsts].sum() < 1
+    assert found.test_probability.shape == (seen.tests.shape[1],)
+    assert ((found.test_probability >= 0) & (found.test_probability <= 1)).all()
 
 
 def damaged(agreeing: int, repairs: int, *, examples: bool, common: int) -> Posterior:

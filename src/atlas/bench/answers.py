@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from atlas.bench.records import PoolCandidate, PoolRecord, RoundRow, Submission, UsageRow
+from atlas.bench.replay.searched import observed
 from atlas.search.solver import Solved
 
 
@@ -39,11 +40,19 @@ def answer_of(solved: Solved, budget: int | None = None) -> Answer:
             code=_text(member.candidate.program.code),
             count=member.completions,
             tokens=member.candidate.tokens,
+            derived=member.derived,
+            echoed=member.echoed,
         )
         for member in pool.members
     )
     rounds = tuple(RoundRow(**asdict(end)) for end in solved.rounds)
-    record = PoolRecord(problem=solution.problem_id, candidates=candidates, unusable=pool.unusable, rounds=rounds)
+    record = PoolRecord(
+        problem=solution.problem_id,
+        candidates=candidates,
+        unusable=pool.unusable,
+        rounds=rounds,
+        observed=observed(pool),
+    )
     return Answer(submission, record)
 
 

@@ -50,11 +50,12 @@ def denied_to_solving() -> tuple[Path, ...]:
 
 
 def past_verdicts(runs: Path) -> tuple[Path, ...]:
-    """The grades of all earlier runs, the user's and those in the folder ``runs``.
+    """The grades of all earlier runs, the user's and those in the folder ``runs``, and the pools recorded with them.
 
-    Beside the pools of their runs they say which programs are right, which is as good as a key.
+    They say which programs are right, which is as good as a key.
     """
-    return tuple(sorted({*runs_root().glob("*/grades.jsonl"), *runs.glob("*/grades.jsonl")}))
+    patterns = ("*/grades.jsonl", "*/recorded/*.jsonl.gz")
+    return tuple(sorted({path for root in (runs_root(), runs) for pattern in patterns for path in root.glob(pattern)}))
 
 
 @dataclass(frozen=True, slots=True)

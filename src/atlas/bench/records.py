@@ -48,7 +48,10 @@ class Submission(Record):
 
 
 class PoolCandidate(Record):
-    """One distinct candidate; ``count`` completions gave it."""
+    """One distinct candidate; ``count`` completions gave it.
+
+    Of these ``derived`` made it from another candidate, and ``echoed`` gave it back as its own correction.
+    """
 
     id: str
     move: str
@@ -56,6 +59,24 @@ class PoolCandidate(Record):
     code: str
     count: int
     tokens: int
+    derived: int = 0
+    echoed: int = 0
+
+
+class ObservedRow(Record):
+    """What the candidates of a problem did; fields as in a recorded pool (``docs/pools.md``).
+
+    ``votes`` has for each test how many of how many replies expected it; an example of the statement has ``(0, 0)``.
+    """
+
+    inputs: tuple[str, ...]
+    tests: tuple[str, ...]
+    votes: tuple[tuple[int, int], ...]
+    test_input: tuple[int, ...]
+    loads: tuple[int, ...]
+    pass_bits: str
+    out_ids: str
+    out_vocab: tuple[str, ...]
 
 
 class RoundRow(Record):
@@ -67,12 +88,13 @@ class RoundRow(Record):
 
 
 class PoolRecord(Record):
-    """Everything proposed for one problem; ``unusable`` completions held no program."""
+    """Everything proposed for one problem, and what came of it; ``unusable`` completions held no program."""
 
     problem: str
     candidates: tuple[PoolCandidate, ...]
     unusable: int = 0
     rounds: tuple[RoundRow, ...] = ()
+    observed: ObservedRow | None = None
 
 
 class Grade(Record):

@@ -23,6 +23,7 @@ from atlas.bench.job import JOB, KEY_VARIABLE, Job
 from atlas.bench.jsonl import write_atomically
 from atlas.bench.manifest import Manifest
 from atlas.bench.process import run_process
+from atlas.bench.replay.from_run import write_pools
 from atlas.bench.report.plain import as_data
 from atlas.bench.spec import Arm, RunFiles, RunSpec, check
 from atlas.bench.suites import store
@@ -125,7 +126,9 @@ async def _steps(files: RunFiles, manifest: Manifest, on_event: OnEvent, api_key
     if not files.seal.is_file():
         # The user's key store exists from here on, so that the wall has something to stand around.
         (home() / "keys").mkdir(parents=True, exist_ok=True)
-        files.grades.unlink(missing_ok=True)  # verdicts on what was handed over before somebody removed the seal
+        # Verdicts on what was handed over before somebody removed the seal.
+        files.grades.unlink(missing_ok=True)
+        shutil.rmtree(files.recorded, ignore_errors=True)
         denied = (*denied_to_solving(), *past_verdicts(root.parent))
         job = Job(root, root, paths.problems, manifest.spec, denied)
         await solve_in_child(job, on_event, api_key=api_key)
@@ -136,6 +139,7 @@ async def _steps(files: RunFiles, manifest: Manifest, on_event: OnEvent, api_key
         log=files.log,
         on_event=on_event,
     )
+    write_pools(files, manifest.spec, store.load(paths.problems).problems)
     summary = summarize(files)
     write_atomically(files.summary, canonical(as_data(summary)) + "\n")
     on_event(Event("phase", "done", path=str(root)))

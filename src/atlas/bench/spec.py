@@ -195,6 +195,11 @@ class RunFiles:
         """The table's numbers."""
         return self.root / "summary.json"
 
+    @property
+    def recorded(self) -> Path:
+        """Recorded pools with the verdicts, one an arm and seed (``docs/pools.md``)."""
+        return self.root / "recorded"
+
     def tape(self, arm: str, seed: int) -> Path:
         """The tape of one arm and seed."""
         return self.root / "tapes" / f"{arm}-{seed}.sqlite"

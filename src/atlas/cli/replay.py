@@ -83,10 +83,10 @@ def _ways(names: Sequence[str], *, execute: bool) -> list[Way]:
 
 
 def _budgets(pool: RecordedPool, k: int | None, m: int | None) -> list[Budget]:
-    from atlas.bench.replay.score import BUDGETS, Budget  # noqa: PLC0415
+    from atlas.bench.replay.score import Budget, budgets  # noqa: PLC0415
 
     if k is None:
-        return [budget for budget in BUDGETS if budget.fits(pool.samples)]
+        return list(budgets(pool.samples))
     wanted = Budget(k, m)
     if not wanted.fits(pool.samples):
         raise UsageError(f"{pool.name} has at most {pool.samples[0]} candidates and {pool.samples[1]} lists of tests.")

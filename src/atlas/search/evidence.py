@@ -21,6 +21,8 @@ example that it alone passes outweighs that by far.
 The score is on the scale of log-odds: shifted by ``CERTAINTY`` it is what speaks for a candidate. Rivals speak against
 it as far as they differ, for programs that differ only where nobody asks are both right:
 ``P(u is right) = O_u / (1 + O_u + sum_v O_v (1 - S_uv)^2)`` over clusters v, S being the share of equal outputs.
+Whether it pays to look further is another question: of two programs that differ anywhere one may be wrong, and which
+can be found out. So the search goes by ``O_u / (1 + sum_v O_v)``, what is left if clusters exclude each other.
 ``benchmarks/selection.py`` measures choice and calibration on recorded pools.
 """
 
@@ -50,6 +52,8 @@ _MOST_TESTS = 3.0
 """Votes of tests that speak for themselves: a problem's tests err together, so more of them say no more."""
 _ROUNDS = 5
 _CONSTANT, _DERIVED = 0.5, 0.95
+_TRUST_FAILED = 0.05
+"""Of a vote of what fails an example or does not load: its outputs still say a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,15 @@ class Posterior:
     """What the outcomes say. Arrays are (k,) unless said otherwise.
 
     ``probability`` is that of the candidate's whole cluster (candidates that behave the same are right or
-    wrong together); clusters don't exclude each other. ``order`` lists candidates best first.
-    ``reliability`` estimates the share of self-tests that are right. ``informative`` (x,) bool: the inputs
-    that count; those on which most candidates that work elsewhere raise are taken to be outside the domain.
+    wrong together); clusters don't exclude each other. ``exclusive`` is what is left of it if they do: over
+    clusters it sums to less than 1, and the rest says that none is right. ``order`` lists candidates best first.
+    ``reliability`` estimates the share of self-tests that are right, ``test_probability`` (t,) the probability of
+    each. ``informative`` (x,) bool: the inputs that count; those on which most candidates that work elsewhere raise
+    are taken to be outside the domain.
     """
 
     probability: Array
+    exclusive: Array
     score: Array
     cluster: Array
     agreement: Array
@@ -91,6 +98,7 @@ class Posterior:
     order: Array
     informative: Array
     reliability: float
+    test_probability: Array
 
     @property
     def best(self) -> int | None:
@@ -101,8 +109,7 @@ class Posterior:
 def posterior(seen: Outcomes) -> Posterior:
     """Weigh the outcomes. Pure; the order of candidates matters for exact ties only (the earlier wins)."""
     failed = (seen.examples == 0).any(axis=1)
-    # Who fails an example is probably wrong everywhere, but its outputs still say a little.
-    trust = np.where(failed, 0.1, 1.0) * np.where(seen.loads, 1.0, 0.1)
+    trust = np.where(failed, _TRUST_FAILED, 1.0) * np.where(seen.loads, 1.0, _TRUST_FAILED)
     votes = seen.multiplicity * trust
     informative = _informative(seen.outputs, votes)
     outputs = seen.outputs[:, informative]
@@ -122,8 +129,12 @@ def posterior(seen: Outcomes) -> Posterior:
     score = untested + _TESTS * reliability * test_share
     cluster = _clusters(seen)
     certainty = np.where((seen.examples != UNKNOWN).any(axis=1), CERTAINTY_EXAMPLES, CERTAINTY)
+    odds = np.exp(certainty + _best_of(score, cluster))
+    _, firsts = np.unique(cluster, return_index=True)
+    exclusive = odds / (1 + odds[firsts].sum())
     return Posterior(
-        probability=_probability(certainty + _best_of(score, cluster), cluster, similar),
+        probability=_probability(odds, cluster, firsts, similar),
+        exclusive=exclusive,
         score=score,
         cluster=cluster,
         agreement=agreeing / max(total, 1e-9),
@@ -132,6 +143,7 @@ def posterior(seen: Outcomes) -> Posterior:
         order=_order(score, cluster, seen.multiplicity),
         informative=informative,
         reliability=reliability,
+        test_probability=_test_probability(seen, exclusive[firsts], firsts, reliability),
     )
 
 
@@ -206,12 +218,19 @@ def _clusters(seen: Outcomes) -> Array:
     return np.array([labels.setdefault(name, len(labels)) for name in names], dtype=np.int64)
 
 
-def _probability(speaks: Array, cluster: Array, similar: Array) -> Array:
-    """(k,) from the log-odds of each candidate's cluster, against its rivals' as far as they differ."""
-    odds = np.exp(speaks)
-    _, firsts = np.unique(cluster, return_index=True)
+def _probability(odds: Array, cluster: Array, firsts: Array, similar: Array) -> Array:
+    """(k,) each cluster's odds against its rivals' as far as they differ; ``firsts`` has one member of each cluster."""
     against = (1 - similar[:, firsts]) ** 2 * (cluster[:, None] != cluster[firsts])
     return odds / (1 + odds + against @ odds[firsts])
+
+
+def _test_probability(seen: Outcomes, shares: Array, firsts: Array, reliability: float) -> Array:
+    """(t,) a test is right if the right candidate passes it; if none is right, as far as tests are reliable.
+
+    Then its votes tell: of several expectations for one input at most one is right.
+    """
+    none_right = 1 - shares.sum()
+    return shares @ (seen.tests[firsts] == 1) + none_right * reliability * np.minimum(seen.test_weights, 1.0)
 
 
 def _best_of(score: Array, cluster: Array) -> Array:

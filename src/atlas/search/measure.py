@@ -22,7 +22,7 @@ def measure(pool: Pool) -> Outcomes:
         test_weights=np.array([t.votes / t.voters for t in pool.tests], dtype=np.float64),
         multiplicity=np.array([m.weight for m in pool.members], dtype=np.float64),
         derived=np.array([m.drawn == 0 for m in pool.members], dtype=bool),
-        loads=_loads(pool),
+        loads=loads(pool),
     )
 
 
@@ -58,9 +58,11 @@ def _passes(pool: Pool, cases: Sequence[tuple[Input, Value]]) -> Array:
     return table
 
 
-def _loads(pool: Pool) -> Array:
-    def loads(member: int) -> bool:
+def loads(pool: Pool) -> Array:
+    """(k,) bool: False for members that were seen not to load."""
+
+    def known_to(member: int) -> bool:
         seen = [pool.observation(member, x) for x in range(len(pool.inputs))]
         return not any(o is not None and o.status is Status.NO_LOAD for o in seen)
 
-    return np.array([loads(u) for u in range(len(pool.members))], dtype=bool)
+    return np.array([known_to(u) for u in range(len(pool.members))], dtype=bool)

@@ -11,6 +11,9 @@ from atlas.sandbox.duplicates import normal_form
 from atlas.sandbox.types import Observation, Program, Status
 from atlas.search.outputs import input_key, matches, usable
 
+DERIVED_VOTE = 0.25
+"""What is made from another candidate is no independent draw."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -74,8 +77,8 @@ class Member:
 
     @property
     def weight(self) -> float:
-        """Votes: what is made from another candidate is no independent draw, and counts a quarter; an echo nothing."""
-        return self.drawn + 0.25 * self.derived
+        """Votes; an echo is none."""
+        return self.drawn + DERIVED_VOTE * self.derived
 
     @property
     def completions(self) -> int:

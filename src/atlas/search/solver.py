@@ -118,7 +118,7 @@ def _called_for(session: Session, strategy: Strategy, plan: Round) -> bool:
         return True
     if standing is None or standing.best is None:
         return plan.when != "undecided"
-    if float(standing.probability[standing.best]) >= strategy.settled:
+    if float(standing.exclusive[standing.best]) >= strategy.settled:
         return False
     return plan.when == "unsettled" or (plan.when == "undecided") == bool(standing.passes_examples.any())
 

@@ -57,10 +57,10 @@ class Round:
 class Strategy:
     """Rounds in order.
 
-    The search is settled when the best candidate's probability reaches ``settled``. ``max_generated_tokens``
-    bounds what is spent: no round begins beyond it. ``confirm`` runs the winner once more, in a fresh process
-    for each input. ``thinking`` is the most tokens of thought a request may take (0: as the run's settings say) and
-    ``extend`` how often an end of thought is put off.
+    The search is settled when the best candidate's probability reaches ``settled``, taking it that of candidates which
+    differ only one is right. ``max_generated_tokens`` bounds what is spent: no round begins beyond it. ``confirm`` runs
+    the winner once more, in a fresh process for each input. ``thinking`` is the most tokens of thought a request may
+    take (0: as the run's settings say) and ``extend`` how often an end of thought is put off.
     """
 
     name: str

@@ -23,7 +23,7 @@ from atlas.sandbox import Sandbox
 from atlas.sandbox.types import Observation, Program, Status
 from atlas.search.evidence import posterior
 from atlas.search.measure import measure
-from atlas.search.moves.failures import EXAMPLE, MAJORITY, SELF_TEST, findings
+from atlas.search.moves.failures import findings
 from atlas.search.moves.repair import repair
 from atlas.search.pool import Additions, Candidate, TestCase
 from atlas.search.prompts import VIEWS
@@ -123,7 +123,7 @@ async def test_without_a_failing_example_the_majority_says_what_is_expected() ->
     given = session(DOUBLE_BLIND, script(["."] * 3))
     other = "def double(x):\n    return x + x"
     with_candidates(given, a=(TWICE, {2: 4, 5: 10}), b=(other, {2: 4, 5: 10}), c=(SQUARE, {2: 4, 5: 25}))
-    assert [f.known_by for f in findings(given, 2)] == [MAJORITY]
+    assert [f.example for f in findings(given, 2)] == [False]
     assert findings(given, 0) == []
     found = await repair(given)
     assert {c.parent for c in found.candidates} == {"c"}
@@ -139,7 +139,25 @@ async def test_a_strong_self_test_shows_a_failure_of_the_leader() -> None:
     given = with_candidates(session(DOUBLE_BLIND), a=(FIVE, {1: 2, 2: 4, 3: 6, 5: 0}))
     strong = [TestCase(Call((x,)), 2 * x, "self_tests", 4, 4) for x in (1, 2, 3, 5)]
     with_tests(given, *strong)
-    assert [(f.failure.expected, f.known_by) for f in findings(given, 0)] == [("10", SELF_TEST)]
+    assert [(f.failure.expected, f.example) for f in findings(given, 0)] == [("10", False)]
+    assert 0.5 < findings(given, 0)[0].failure.sure < 1
+
+
+async def test_the_model_is_told_how_sure_an_expectation_is() -> None:
+    given = with_candidates(session(DOUBLE_BLIND, script([])), a=(FIVE, {1: 2, 2: 4, 3: 6, 5: 0}))
+    with_tests(given, *(TestCase(Call((x,)), 2 * x, "self_tests", 4, 4) for x in (1, 2, 3, 5)))
+    await repair(given, views=0)
+    sure = findings(given, 0)[0].failure.sure
+    assert f"double(5) gave 0 but 10 is expected ({sure:.0%} sure)." in asked(given)[-1].messages[0].content
+
+
+async def test_a_less_likely_candidate_does_not_speak_against_a_likelier_one() -> None:
+    given = session(DOUBLE_BLIND)
+    with_candidates(given, a=(TWICE, {2: 4, 5: 10}), c=(SQUARE, {2: 4, 5: 25}))
+    given.pool.members[0].drawn = 3
+    given.standing = posterior(measure(given.pool))
+    assert findings(given, 0) == []
+    assert [f.failure.expected for f in findings(given, 1)] == ["10"]
 
 
 async def test_a_weak_self_test_is_no_failure() -> None:
@@ -155,7 +173,7 @@ async def test_examples_come_before_self_tests_and_a_failing_input_is_named_once
     given = with_candidates(session(DOUBLE), a=(SQUARE, {2: 4, 5: 25, 0: 0, 1: 1, 3: 9}))
     tests = [TestCase(Call((x,)), v, "self_tests", 4, 4) for x, v in ((2, 4), (0, 0), (3, 6))]
     found = findings(with_tests(given, *tests), 0)
-    assert [(f.known_by, f.failure.input) for f in found] == [(EXAMPLE, Call((5,))), (SELF_TEST, Call((3,)))]
+    assert [(f.example, f.failure.input) for f in found] == [(True, Call((5,))), (False, Call((3,)))]
 
 
 async def test_a_candidate_is_shown_with_a_failure_once_whatever_came_of_it() -> None:

@@ -6,16 +6,19 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from atlas.bench.replay.texts import claimed
 from atlas.bench.suites.humaneval import doctest_examples
-from atlas.llm.parse import extract_asserts
 from atlas.llm.syntax import parsed
-from atlas.problem import Example, Parameter, Signature, Value
-from atlas.search.outputs import input_key, usable
+from atlas.problem import Example, Parameter, Signature
+from atlas.search.outputs import usable
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``signature`` is None where neither the statement nor any candidate defines the function plainly."""
+    """What is to be written: the function ``entry``, or, where that is empty, a program that reads standard input.
+
+    ``signature`` is None where neither the statement nor any candidate defines the function plainly.
+    """
 
     prompt: str
     entry: str
@@ -23,35 +26,21 @@ class Asked:
     examples: tuple[Example, ...]
 
 
-def asked_of(prompt: str, entry: str, public_tests: Sequence[str], programs: Sequence[str]) -> Asked:
+def asked_of(
+    prompt: str, entry: str, public_tests: Sequence[str], programs: Sequence[str], signature: str = ""
+) -> Asked:
     """Read a statement. Examples are its public tests, else its doctests, else asserts in its text.
 
-    A statement without a ``def`` has the signature that the first candidate gives the function.
+    The signature is in ``signature`` or the statement, a ``def`` line, or else as the first candidate has it.
     """
-    found = [Example(call, value) for test in public_tests for call, value in extract_asserts(test, entry)]
+    found = [example for test in public_tests for example in claimed(test, entry)]
+    if not entry:
+        return Asked(prompt, entry, None, tuple(e for e in found if usable(e.input)))
     found = found or list(_doctests(prompt, entry))
-    found = found or [Example(call, value) for call, value in extract_asserts(prompt, entry)]
-    definitions = (_defined(source, entry) for source in (prompt, *programs))
-    signature = next((d for d in definitions if d is not None), None)
-    return Asked(prompt, entry, signature, tuple(e for e in found if usable(e.input)))
-
-
-def claim(example: Example) -> tuple[str, str]:
-    """A name for what an example says: the same for the same call and the same expectation."""
-    return input_key(example.input), _written(example.output)
-
-
-def claim_of(test: str, entry: str) -> tuple[str, str] | None:
-    """The claim of an assert; None where it is not about one call with literals."""
-    found = extract_asserts(test, entry)
-    return claim(Example(*found[0])) if len(found) == 1 else None
-
-
-def _written(value: Value) -> str:
-    try:
-        return repr(value)
-    except ValueError:
-        return ""  # Python prints no int beyond some thousand digits
+    found = found or claimed(prompt, entry)
+    definitions = (_defined(source, entry) for source in (signature, prompt, *programs))
+    defined = next((d for d in definitions if d is not None), None)
+    return Asked(prompt, entry, defined, tuple(e for e in found if usable(e.input)))
 
 
 def _doctests(prompt: str, entry: str) -> tuple[Example, ...]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final, cast
 
-from atlas.problem import Value
+from atlas.problem import Input, Stdin, Value
 from atlas.sandbox.types import Observation, Status
-from atlas.search.outputs import LIMITS
+from atlas.search.outputs import LIMITS, output
 
 _LONGEST: Final = 21
 _KEPT: Final = 8
 
 
-def outcome_text(seen: Observation | None) -> str:
-    """The class of an output, or ``E:`` and why there is none."""
+def outcome_text(input: Input, seen: Observation | None) -> str:
+    """The class of an output, or ``E:`` and why there is none. Printed texts are equal token by token."""
     if seen is None or seen.status is Status.INFRASTRUCTURE:
         return "E:unknown"
     if seen.status is Status.OK:
-        return class_text(seen.value)
+        value = output(input, seen)
+        return class_text(" ".join(value.split()) if isinstance(input, Stdin) else value)
     if seen.status is Status.NO_LOAD:
         return "E:load"
     return "E:timeout" if seen.status in LIMITS else "E:" + seen.error.partition(":")[0]

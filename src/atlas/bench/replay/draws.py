@@ -11,6 +11,7 @@ import numpy as np
 from atlas.bench.replay.executed import Executed
 from atlas.bench.replay.recorded import Recorded
 from atlas.search.evidence import Array, Outcomes
+from atlas.search.pool import DERIVED_VOTE
 
 _MOST_STATED, _MOST_WRITTEN, _GUESSES = 60, 24, 3
 """Bounds on the inputs of a draw: from the statement, from the drawn completions; and on guesses at the types."""
@@ -20,12 +21,14 @@ _MOST_STATED, _MOST_WRITTEN, _GUESSES = 60, 24, 3
 class Draw:
     """k candidate completions and m test-writing ones of a problem.
 
-    ``members`` (u,): the distinct candidates among them, ``counts`` (u,) how often each was drawn. ``tests`` (t,): the
-    distinct tests, ``votes`` (t,) the share of the m completions that hold each. ``writers``: these completions.
+    ``members`` (u,): the distinct candidates among them, ``counts`` (u,) the votes for each: how often it was drawn,
+    made from another one counting less; ``derived`` (u,) bool: only ever so made. ``tests`` (t,): the distinct tests,
+    ``votes`` (t,) the share of the m completions that hold each. ``writers``: these completions.
     """
 
     members: Array
     counts: Array
+    derived: Array
     tests: Array
     votes: Array
     writers: tuple[int, ...]
@@ -35,11 +38,13 @@ def draw(problem: Recorded, k: int, m: int, random: np.random.Generator) -> Draw
     """Draw without replacement; all where there are no more than asked for."""
     chosen = _some(len(problem.samples), k, random)
     writers = [int(s) for s in _some(len(problem.sample_tests), m, random)]
-    members, counts = np.unique(problem.samples[chosen], return_counts=True)
+    members, whose = np.unique(problem.samples[chosen], return_inverse=True)
+    derived = problem.derived[chosen]
+    counts = np.bincount(whose, weights=np.where(derived, DERIVED_VOTE, 1.0))
     written = [t for s in writers for t in sorted(set(problem.sample_tests[s]))]
     tests, votes = np.unique(np.array(written, dtype=np.int64), return_counts=True)
     share = votes / max(len(writers), 1)
-    return Draw(members, counts.astype(np.float64), tests, share, tuple(writers))
+    return Draw(members, counts, np.bincount(whose, weights=~derived) == 0, tests, share, tuple(writers))
 
 
 def _some(there: int, wanted: int, random: np.random.Generator) -> Array:
@@ -48,7 +53,7 @@ def _some(there: int, wanted: int, random: np.random.Generator) -> Array:
 
 def outcomes(problem: Recorded, drawn: Draw, executed: Executed | None = None) -> Outcomes:
     """What is known of a draw: what the pool recorded, and with ``executed`` more inputs."""
-    columns = np.unique(problem.test_inputs[drawn.tests])
+    columns = np.unique(np.concatenate([problem.made, problem.test_inputs[drawn.tests]]))
     columns = columns[columns >= 0]
     outputs = problem.outputs[np.ix_(drawn.members, columns)]
     examples = _recorded_examples(problem, drawn.members)
@@ -62,7 +67,7 @@ def outcomes(problem: Recorded, drawn: Draw, executed: Executed | None = None) -
         tests=problem.passes[np.ix_(drawn.members, drawn.tests)].astype(np.int64),
         test_weights=drawn.votes,
         multiplicity=drawn.counts,
-        derived=np.zeros(len(drawn.members), dtype=bool),
+        derived=drawn.derived,
         loads=problem.loads[drawn.members],
     )
 

@@ -20,7 +20,7 @@ from atlas.bench.replay.more_inputs import MoreInputs, more_inputs
 from atlas.bench.replay.recorded import Recorded, RecordedPool, codes
 from atlas.compare import codec
 from atlas.errors import UsageError
-from atlas.problem import Example
+from atlas.problem import Example, Input, Stdin
 from atlas.sandbox import Sandbox
 from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.search.evidence import UNKNOWN, Array
@@ -79,7 +79,7 @@ def _numbered(kept: _Kept, problem: Recorded, inputs: MoreInputs) -> Executed:
 
 
 async def _kept(problem: Recorded, inputs: MoreInputs, sandbox: Sandbox) -> _Kept:
-    programs = [Program(code, problem.asked.entry) for code in problem.programs]
+    programs = [Program(code, problem.asked.entry or None) for code in problem.programs]
     place = _place(programs, problem, inputs)
     if place.is_file():
         try:
@@ -88,7 +88,7 @@ async def _kept(problem: Recorded, inputs: MoreInputs, sandbox: Sandbox) -> _Kep
             place.unlink()  # cut or altered: it is made anew
     seen = await sandbox.run_all(programs, inputs.calls, _LIMITS)
     texts: dict[str, int] = {}
-    rows = tuple(tuple(texts.setdefault(t, len(texts)) for t in _texts(row, len(inputs.calls))) for row in seen)
+    rows = tuple(tuple(texts.setdefault(t, len(texts)) for t in _texts(row, inputs.calls)) for row in seen)
     shown = list(zip(inputs.examples, problem.asked.examples, strict=True))
     examples = tuple(tuple(_passes(row, place, example) for place, example in shown) for row in seen)
     kept = _Kept(texts=tuple(texts), ids=rows, examples=examples)
@@ -97,10 +97,10 @@ async def _kept(problem: Recorded, inputs: MoreInputs, sandbox: Sandbox) -> _Kep
     return kept
 
 
-def _texts(seen: Mapping[int, Observation], count: int) -> list[str]:
+def _texts(seen: Mapping[int, Observation], inputs: Sequence[Input]) -> list[str]:
     """The class of each outcome; a program that was given up does everywhere what it was given up for."""
     last = seen[max(seen)] if seen else None
-    return [outcome_text(seen.get(x, last)) for x in range(count)]
+    return [outcome_text(input, seen.get(x, last)) for x, input in enumerate(inputs)]
 
 
 def _passes(seen: Mapping[int, Observation], input: int, example: Example) -> int:
@@ -112,7 +112,7 @@ def _passes(seen: Mapping[int, Observation], input: int, example: Example) -> in
 def _place(programs: Sequence[Program], problem: Recorded, inputs: MoreInputs) -> Path:
     """Where what these programs do on these inputs is kept, by the digest of all that it follows from."""
     shown = [repr(e) for e in problem.asked.examples]
-    calls = [codec.encode(call.args) for call in inputs.calls]
+    calls = [input.text if isinstance(input, Stdin) else codec.encode(input.args) for input in inputs.calls]
     about = [_VERSION, sys.version, asdict(_LIMITS), [asdict(p) for p in programs], calls, shown]
     name = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return home() / "replay" / f"{name[:32]}.json"

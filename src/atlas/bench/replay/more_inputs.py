@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from atlas.bench.replay.asked import Asked
 from atlas.bench.replay.recorded import Recorded
-from atlas.llm.parse import extract_calls
-from atlas.problem import Call, FunctionProblem, Input, Parameter, Signature
+from atlas.bench.replay.texts import calls_in
+from atlas.problem import FunctionProblem, Input, Parameter, Signature
 from atlas.search.moves.making import distinct, generator, neighbours
 from atlas.search.outputs import input_key, usable
 from atlas.search.settings import derived_seed
@@ -28,13 +28,13 @@ _MOST_GUESSES = 25
 
 @dataclass(frozen=True, slots=True)
 class MoreInputs:
-    """Distinct calls, and which of them (indices) come from where.
+    """Distinct inputs, and which of them (indices) come from where.
 
     ``examples`` are the statement's own, in its order; ``stated`` follow from the statement; each of ``guesses`` is
     one guess at the types; ``written`` holds for each test-writing completion what follows from its inputs.
     """
 
-    calls: tuple[Call, ...]
+    calls: tuple[Input, ...]
     examples: tuple[int, ...]
     stated: tuple[int, ...]
     guesses: tuple[tuple[int, ...], ...]
@@ -45,11 +45,11 @@ def more_inputs(problem: Recorded) -> MoreInputs:
     """Make inputs; the same for the same problem."""
     asked = problem.asked
     found: dict[str, int] = {}
-    calls: list[Call] = []
+    calls: list[Input] = []
 
     def known(inputs: Sequence[Input]) -> tuple[int, ...]:
         for call in inputs:
-            if isinstance(call, Call) and found.setdefault(input_key(call), len(calls)) == len(calls):
+            if found.setdefault(input_key(call), len(calls)) == len(calls):
                 calls.append(call)
         return tuple(found[input_key(i)] for i in inputs)
 
@@ -110,5 +110,5 @@ def _annotated(signature: Signature, types: dict[str, str]) -> Signature:
 def _calls(problem: Recorded, tests: Sequence[int]) -> list[Input]:
     """The inputs of some tests, as far as they are calls with literals."""
     places = dict.fromkeys(int(problem.test_inputs[t]) for t in tests)
-    found = [c for i in places if i >= 0 for c in extract_calls(problem.inputs[i], problem.asked.entry)]
+    found = [c for i in places if i >= 0 for c in calls_in(problem.inputs[i], problem.asked.entry)]
     return [c for c in found if usable(c)]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from atlas.bench.replay.class_text import outcome_text
+from atlas.bench.replay.packed import packed_bits, packed_ids
 from atlas.compare.rules import Rule, equal
 from atlas.gather import gather
 from atlas.llm.parse import extract_asserts
@@ -59,7 +57,11 @@ async def record(sampled: Sampled, sandbox: Sandbox) -> dict[str, Any]:
     passes = await gather(_passes(sandbox, p, s, tests, claims, asked) for p, s in zip(programs, seen, strict=True))
     vocabulary: dict[str, int] = {}
     ids = [
-        [vocabulary.setdefault(outcome_text(row.get(x)), len(vocabulary)) for x in range(len(calls))] for row in seen
+        [
+            vocabulary.setdefault(outcome_text(call, row.get(x)), len(vocabulary))
+            for x, call in enumerate(calls.values())
+        ]
+        for row in seen
     ]
     return {
         "id": sampled.id,
@@ -75,8 +77,8 @@ async def record(sampled: Sampled, sandbox: Sandbox) -> dict[str, Any]:
         "inputs": [f"{sampled.entry_point}({', '.join(map(repr, call.args))})" for call in calls.values()],
         "test_input": asked,
         "shape": [len(texts), len(tests)],
-        "pass_bits": _packed(np.packbits(np.array(passes, dtype=bool).ravel())),
-        "out_ids": _packed(np.array(ids, dtype="<u2")),
+        "pass_bits": packed_bits(passes),
+        "out_ids": packed_ids(ids),
         "out_vocab": list(vocabulary),
         "public_tests": list(sampled.public_tests),
     }
@@ -111,7 +113,3 @@ def _unloadable(seen: dict[int, Observation], judged: Observation) -> bool:
     if seen:
         return any(o.status is Status.NO_LOAD for o in seen.values())
     return judged.status is Status.NO_LOAD and judged.error.startswith("program: ")
-
-
-def _packed(values: np.ndarray[Any, Any]) -> str:
-    return base64.b64encode(values.tobytes()).decode()

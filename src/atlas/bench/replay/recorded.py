@@ -6,8 +6,6 @@ which has no field for a label, and the labels.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from atlas.bench.jsonl import read_models
-from atlas.bench.replay.asked import Asked, asked_of, claim, claim_of
+from atlas.bench.replay.asked import Asked, asked_of
+from atlas.bench.replay.packed import bits, ids
+from atlas.bench.replay.texts import claim, claim_of
 from atlas.errors import UsageError
 from atlas.search.evidence import EXCEPTION, LIMIT, NONE, UNKNOWN, Array
 
@@ -49,27 +49,33 @@ class PoolRow(BaseModel):
     out_vocab: tuple[str, ...]
     public_tests: tuple[str, ...] = ()
     program_is: Literal["candidate", "prompt+candidate"] = "candidate"
+    signature: str = ""
+    sample_derived: tuple[_Flag, ...] = ()
+    made_inputs: tuple[_Index, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """One problem of a pool: c distinct candidates, t distinct tests, x distinct inputs; everything but the key.
 
-    ``samples`` (K,): the candidate of each of the K completions. ``sample_tests``: for each of the M test-writing
-    completions the tests that it holds. ``loads`` (c,) bool; ``passes`` (c, t) bool; ``outputs`` (c, x): the index in
-    ``vocabulary`` of the class of equal outputs, or a code of ``atlas.search.evidence`` below zero. ``test_inputs``
-    (t,): the input of a test, -1 where it was not recognised. ``shown``: for each of the statement's examples the
-    recorded test that says the same, or None.
+    ``samples`` (K,): the candidate of each of the K completions; ``derived`` (K,) bool: made from another candidate.
+    ``sample_tests``: for each of the M test-writing completions the tests that it holds. ``loads`` (c,) bool;
+    ``passes`` (c, t) bool; ``outputs`` (c, x): the index in ``vocabulary`` of the class of equal outputs, or a code of
+    ``atlas.search.evidence`` below zero. ``test_inputs`` (t,): the input of a test, -1 where it was not recognised.
+    ``made`` (i,): the inputs that belong to no test-writing completion. ``shown``: for each of the statement's examples
+    the recorded test that says the same, or None.
     """
 
     id: str
     asked: Asked
     programs: tuple[str, ...]
     samples: Array
+    derived: Array
     loads: Array
     sample_tests: tuple[tuple[int, ...], ...]
     inputs: tuple[str, ...]
     test_inputs: Array
+    made: Array
     passes: Array
     outputs: Array
     vocabulary: tuple[str, ...]
@@ -107,7 +113,7 @@ def read_pool(path: Path) -> tuple[RecordedPool, Labels]:
         try:
             problems.append(_recorded(row))
             labels[row.id] = _labels(row)
-        except (ValueError, binascii.Error) as error:
+        except ValueError as error:
             raise UsageError(f"{path}, line {line} is no problem of a pool: {error}.") from None
     if not problems:
         raise UsageError(f"{path} holds no problem.")
@@ -126,48 +132,39 @@ def _recorded(row: PoolRow) -> Recorded:
     _expect(all(i < t for tests in row.sample_tests for i in tests), "sample_tests names a test that is not there")
     _expect(len(row.test_input) == t, "test_input has another length than tests")
     _expect(all(i < x for i in row.test_input), "test_input names an input that is not there")
+    _expect(all(i < x for i in row.made_inputs), "made_inputs names an input that is not there")
     _expect(row.shape == (c, t), "shape is not candidates x tests")
-    asked = asked_of(row.prompt, row.entry_point, row.public_tests, _programs(row))
+    derived = row.sample_derived or (0,) * len(row.sample_cand)
+    _expect(len(derived) == len(row.sample_cand), "sample_derived has another length than sample_cand")
+    asked = asked_of(row.prompt, row.entry_point, row.public_tests, _programs(row), row.signature)
     said = {claim_of(text, row.entry_point): place for place, text in enumerate(row.tests)}
     return Recorded(
         id=row.id,
         asked=asked,
         programs=_programs(row),
         samples=np.array(row.sample_cand, dtype=np.int64),
+        derived=np.array(derived, dtype=bool),
         loads=np.array(row.loads, dtype=bool),
         sample_tests=row.sample_tests,
         inputs=row.inputs,
         test_inputs=np.array(row.test_input, dtype=np.int64),
-        passes=_bits(row.pass_bits, (c, t)),
-        outputs=codes(_ids(row.out_ids, (c, x), len(row.out_vocab)), row.out_vocab),
+        made=np.array(row.made_inputs, dtype=np.int64),
+        passes=bits(row.pass_bits, (c, t)),
+        outputs=codes(ids(row.out_ids, (c, x), len(row.out_vocab)), row.out_vocab),
         vocabulary=row.out_vocab,
         shown=tuple(said.get(claim(e)) for e in asked.examples),
     )
 
 
-def codes(ids: Array, vocabulary: Sequence[str]) -> Array:
+def codes(places: Array, vocabulary: Sequence[str]) -> Array:
     """Indices of ``vocabulary`` with the evidence's codes in place of what is no output."""
     table = [_SPECIAL.get(text, EXCEPTION if text.startswith("E:") else place) for place, text in enumerate(vocabulary)]
-    return np.array([*table, UNKNOWN], dtype=np.int64)[ids]
+    return np.array([*table, UNKNOWN], dtype=np.int64)[places]
 
 
 def _programs(row: PoolRow) -> tuple[str, ...]:
     front = row.prompt if row.program_is == "prompt+candidate" else ""
     return tuple(front + text for text in row.candidates)
-
-
-def _bits(text: str, shape: tuple[int, int]) -> Array:
-    count = shape[0] * shape[1]
-    bits = np.unpackbits(np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8))
-    _expect(0 <= len(bits) - count < 8, "pass_bits has another length than shape")
-    return bits[:count].reshape(shape).astype(bool)
-
-
-def _ids(text: str, shape: tuple[int, int], known: int) -> Array:
-    found = np.frombuffer(base64.b64decode(text, validate=True), dtype="<u2").astype(np.int64)
-    _expect(found.size == shape[0] * shape[1], "out_ids is not candidates x inputs")
-    _expect(not found.size or int(found.max()) < known, "out_ids names an output that out_vocab does not have")
-    return found.reshape(shape)
 
 
 def _expect(holds: bool, otherwise: str) -> None:

@@ -33,7 +33,13 @@ class Budget:
         return self.k is None or self.m is None or (self.k <= samples[0] and self.m <= samples[1])
 
 
-BUDGETS = (Budget(3, 1), Budget(3, 3), Budget(5, 1), Budget(5, 5), Budget(10, 10), Budget())
+_BUDGETS = (Budget(3, 1), Budget(3, 3), Budget(5, 1), Budget(5, 5), Budget(10, 10), Budget())
+_WITHOUT_TESTS = (Budget(3, 0), Budget(5, 0), Budget(10, 0), Budget())
+
+
+def budgets(samples: tuple[int, int]) -> tuple[Budget, ...]:
+    """The usual budgets that a pool with at most so many completions of a problem fits."""
+    return tuple(b for b in (_BUDGETS if samples[1] else _WITHOUT_TESTS) if b.fits(samples))
 
 
 @dataclass(frozen=True, slots=True)

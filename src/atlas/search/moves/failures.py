@@ -1,8 +1,9 @@
 """What a candidate fails on, what is expected there, and how sure that is. Read from the pool; nothing is asked.
 
-An example's failure is certain. Elsewhere the expected output is what the candidates' probability and the self-tests
-say together: a self-test counts by its votes and by how reliable the problem's tests look, a candidate by its votes
-and its probability.
+An example's failure is certain. Elsewhere an expected output is as probable as the posterior says: the probability of
+the likelier candidates that give it, and, in case no candidate is right, the reliability of the problem's self-tests
+times the votes for it. All of that under the condition that the failing candidate is wrong: whoever repairs it supposes
+so.
 """
 
 from __future__ import annotations
@@ -18,19 +19,16 @@ from atlas.search.pool import Pool
 from atlas.search.prompts import Failure
 from atlas.search.session import Session
 
-EXAMPLE, SELF_TEST, MAJORITY = 0, 1, 2
-"""By what a failure is known, the most telling first."""
-_STRONG_TEST = 0.3
-_STRONG_MAJORITY = 0.5
+_LIKELY = 0.5
+"""A less probable expectation would more often mislead than help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A failure of one candidate: ``known_by`` what, and how ``sure`` in [0, 1] the expected output is right."""
+    """A failure of one candidate, and whether an ``example`` of the statement shows it."""
 
     failure: Failure
-    known_by: int
-    sure: float
+    example: bool
 
     @property
     def key(self) -> str:
@@ -41,75 +39,62 @@ class Finding:
 def findings(session: Session, member: int) -> list[Finding]:
     """What a member of the pool fails on, the most telling first; inputs outside the domain are left out.
 
-    Examples come in the statement's order, self-tests by how sure they are, then inputs on which most of the
-    probability is on another output. Nothing is found before the first ranking.
+    Examples come in the statement's order, then other inputs by how sure the expected output is. Nothing is found
+    before the first ranking.
     """
     standing = session.standing
     if standing is None:
         return []
     pool = session.pool
-    found = [*_examples(pool, member), *_tests(pool, standing, member), *_outvoted(pool, standing, member)]
-    firsts: dict[str, Finding] = {}
-    for finding in sorted(found, key=lambda f: (f.known_by, -f.sure, len(f.key) if f.known_by else 0)):
-        firsts.setdefault(finding.key, finding)
-    return list(firsts.values())
+    elsewhere = sorted(_elsewhere(pool, standing, member), key=lambda f: (-f.failure.sure, len(f.key)))
+    return [*_examples(pool, member), *elsewhere]
 
 
 def _examples(pool: Pool, member: int) -> Iterator[Finding]:
-    for example in pool.examples:
-        yield from _failing(pool, member, example.input, example.output, EXAMPLE, 1.0)
+    for input, expected in {input_key(e.input): (e.input, e.output) for e in pool.examples}.values():
+        yield from _failing(pool, member, input, expected, None)
 
 
-def _tests(pool: Pool, standing: Posterior, member: int) -> Iterator[Finding]:
-    """Self-tests that are likely right: most replies say so, and the problem's tests look reliable."""
-    for test in pool.tests:
-        sure = standing.reliability * test.votes / test.voters
-        if sure >= _STRONG_TEST and 2 * test.votes > test.voters and _inside(pool, standing, test.input):
-            yield from _failing(pool, member, test.input, test.expected, SELF_TEST, sure)
+def _elsewhere(pool: Pool, standing: Posterior, member: int) -> Iterator[Finding]:
+    shown = {input_key(e.input) for e in pool.examples}
+    for place, inside in enumerate(standing.informative):
+        input = pool.inputs[place]
+        if inside and input_key(input) not in shown:
+            expected = _expected(pool, standing, member, place)
+            if expected is not None and expected[1] > _LIKELY:
+                yield from _failing(pool, member, input, *expected)
 
 
-def _outvoted(pool: Pool, standing: Posterior, member: int) -> Iterator[Finding]:
-    for input in pool.inputs:
-        verdict = _verdict(pool, standing, input)
-        if verdict is not None and verdict[1] > _STRONG_MAJORITY and _inside(pool, standing, input):
-            yield from _failing(pool, member, input, verdict[0], MAJORITY, verdict[1])
-
-
-def _failing(pool: Pool, member: int, input: Input, expected: Value, known_by: int, sure: float) -> Iterator[Finding]:
+def _failing(pool: Pool, member: int, input: Input, expected: Value, sure: float | None) -> Iterator[Finding]:
     seen = pool.observation(member, pool.index_of(input))
     if seen is not None and not matches(input, expected, seen):
-        failure = Failure(input, shown(input, seen), shown_value(input, expected))
-        yield Finding(failure, known_by, sure)
+        known = 1.0 if sure is None else sure
+        yield Finding(Failure(input, shown(input, seen), shown_value(input, expected), known), sure is None)
 
 
-def _inside(pool: Pool, standing: Posterior, input: Input) -> bool:
-    place = pool.index_of(input)
-    return place >= len(standing.informative) or bool(standing.informative[place])
-
-
-def _verdict(pool: Pool, standing: Posterior, input: Input) -> tuple[Value, float] | None:
-    """The likeliest output on an input and its share of what the candidates and the tests say."""
-    place = pool.index_of(input)
-    shares: dict[str, float] = {}
+def _expected(pool: Pool, standing: Posterior, failing: int, place: int) -> tuple[Value, float] | None:
+    """The likeliest output on an input, and its probability if the ``failing`` member is wrong."""
+    input = pool.inputs[place]
+    masses: dict[str, float] = {}
     values: dict[str, Value] = {}
-    total = 0.0
 
-    def count(value: Value, weight: float) -> None:
+    def count(value: Value, mass: float) -> None:
         name = class_of(input, value)
-        shares[name] = shares.get(name, 0.0) + weight
+        masses[name] = masses.get(name, 0.0) + mass
         values.setdefault(name, value)
 
-    for u, member in enumerate(pool.members):
-        seen = pool.observation(u, place)
-        weight = member.weight * float(standing.probability[u])
-        total += weight
-        if seen is not None and seen.status is Status.OK:
-            count(output(input, seen), weight)
-    for test in (t for t in pool.tests if input_key(t.input) == input_key(input)):
-        weight = standing.reliability * test.votes / test.voters
-        total += weight
-        count(test.expected, weight)
-    if not shares or total <= 0:
+    others = {int(c): u for u, c in enumerate(standing.cluster) if c != standing.cluster[failing]}
+    own = float(standing.exclusive[failing])
+    none_right = 1.0 - own
+    for u in others.values():
+        seen, mass = pool.observation(u, place), float(standing.exclusive[u])
+        none_right -= mass
+        if mass > own and seen is not None and seen.status is Status.OK:
+            count(output(input, seen), mass)
+    for test in pool.tests:
+        if pool.index_of(test.input) == place:
+            count(test.expected, none_right * standing.reliability * test.votes / test.voters)
+    if not masses:
         return None
-    best = max(shares, key=lambda name: (shares[name], name))
-    return values[best], shares[best] / total
+    best = max(masses, key=lambda name: (masses[name], name))
+    return values[best], masses[best] / (1.0 - own)

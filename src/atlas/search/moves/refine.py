@@ -12,7 +12,7 @@ from typing import Annotated
 
 from atlas.gather import gather
 from atlas.search import prompts
-from atlas.search.moves.failures import EXAMPLE, Finding, findings
+from atlas.search.moves.failures import Finding, findings
 from atlas.search.moves.programs import ask_programs, merged
 from atlas.search.moves.repair import Target, choose
 from atlas.search.outputs import input_key
@@ -77,7 +77,7 @@ def _chain(session: Session, member: int) -> list[int]:
 
 def _lesson(session: Session, candidate: Candidate, finding: Finding) -> str:
     """What the evidence says of the change from a candidate's parent to itself."""
-    kind = "this example" if finding.known_by == EXAMPLE else "this input"
+    kind = "this example" if finding.example else "this input"
     before = findings(session, session.pool.find(candidate.parent)) if candidate.parent is not None else []
     if any(input_key(f.failure.input) == finding.key for f in before):
         return f"The change was not enough: {kind} still fails."

@@ -73,7 +73,7 @@ def choose(session: Session, count: int, failures: int, *, repaired: bool) -> li
         fresh = [f for f in findings(session, member) if (candidate.id, f.key) not in pool.tried]
         if fresh:
             cost = (1.0 + candidate.tokens / max(mean, 1.0)) * (1 + shown.count(cluster))
-            promise = float(standing.probability[member]) ** 0.5 * fresh[0].sure / cost
+            promise = float(standing.probability[member]) ** 0.5 * fresh[0].failure.sure / cost
             best[cluster] = promise, Target(member, tuple(fresh[:failures]))
     # What the dictionary holds stands in the ranking's order; sorting keeps that between equals.
     return [target for _, target in sorted(best.values(), key=lambda pair: -pair[0])[:count]]

@@ -21,12 +21,14 @@ from atlas.problem import Example, FunctionProblem, Input, Problem, Stdin
 class Failure:
     """One observed failure of a program, as shown to the model that repairs it.
 
-    ``got`` is the printed value, the stdout text, or the error; ``expected`` what the evidence expects.
+    ``got`` is the printed value, the stdout text, or the error; ``expected`` what the evidence expects, with the
+    probability ``sure``; the model is told of any doubt.
     """
 
     input: Input
     got: str
     expected: str
+    sure: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,12 @@ def _about(problem: Problem) -> dict[str, Any]:
 def _failures(problem: Problem, failures: Sequence[Failure]) -> list[dict[str, str]]:
     name = _name(problem)
     return [
-        {"input": call_text(name, f.input), "got": f.got.rstrip("\n"), "expected": f.expected.rstrip("\n")}
+        {
+            "input": call_text(name, f.input),
+            "got": f.got.rstrip("\n"),
+            "expected": f.expected.rstrip("\n"),
+            "doubt": "" if f.sure >= 1 else f" ({f.sure:.0%} sure)",
+        }
         for f in failures
     ]
 

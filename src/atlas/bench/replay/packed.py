@@ -1,0 +1,51 @@
+"""Tables of a pool as text: bits and 16-bit numbers, row by row, in base64."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+
+from atlas.search.evidence import Array
+
+
+def packed_bits(table: Sequence[Sequence[bool]]) -> str:
+    """Rows of flags, one bit each."""
+    return _text(np.packbits(np.array(table, dtype=bool).ravel()))
+
+
+def packed_ids(table: Sequence[Sequence[int]]) -> str:
+    """Rows of indices below 65536, little-endian."""
+    return _text(np.array(table, dtype="<u2"))
+
+
+def bits(text: str, shape: tuple[int, int]) -> Array:
+    """The flags again.
+
+    Raises:
+        ValueError: no base64, or of another length than ``shape``.
+    """
+    count = shape[0] * shape[1]
+    found = np.unpackbits(np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8))
+    if not 0 <= len(found) - count < 8:
+        raise ValueError("pass_bits has another length than shape")
+    return found[:count].reshape(shape).astype(bool)
+
+
+def ids(text: str, shape: tuple[int, int], known: int) -> Array:
+    """The indices again, all below ``known``.
+
+    Raises:
+        ValueError: no base64, of another length than ``shape``, or an index is too large.
+    """
+    found = np.frombuffer(base64.b64decode(text, validate=True), dtype="<u2").astype(np.int64)
+    if found.size != shape[0] * shape[1]:
+        raise ValueError("out_ids is not candidates x inputs")
+    if found.size and int(found.max()) >= known:
+        raise ValueError("out_ids names an output that out_vocab does not have")
+    return found.reshape(shape)
+
+
+def _text(values: Array) -> str:
+    return base64.b64encode(values.tobytes()).decode()
