@@ -34,7 +34,7 @@ def _tell(report: dict[str, Any], stdout: int) -> None:
 
 
 def _serve(config: dict[str, Any], stdout: int) -> None:
-    """Start llama.cpp's server on a free port and report where it listens."""
+    """Start llama.cpp's server and report where it listens."""
     try:
         llama: Any = importlib.import_module("xllamacpp")
     except ImportError as e:
@@ -47,19 +47,22 @@ def _serve(config: dict[str, Any], stdout: int) -> None:
         params.speculative.draft.mparams.path = config["draft"]
         params.speculative.draft.n_max = config["drafted"]
         params.speculative.types = [llama.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+    kind = getattr(llama.ggml_type, f"GGML_TYPE_{config['cache_type'].upper()}")
+    params.cache_type_k = params.cache_type_v = kind
+    params.speculative.draft.cache_type_k = params.speculative.draft.cache_type_v = kind
     params.n_parallel = config["slots"]
     params.n_ctx = config["slots"] * config["context"]
     params.cpuparams.n_threads = config["threads"]
     params.cpuparams_batch.n_threads = config["threads"]
-    params.port = 0
+    params.port = config["port"]
     params.hostnames = ["127.0.0.1"]
-    params.api_keys = [config["api_key"]]
+    params.api_keys = [config["api_key"]] if config["api_key"] else []
     params.cors_origins = "http://127.0.0.1"
     params.ui = False
     params.endpoint_metrics = True
     # The default is 8 GiB of host memory for the prompts of idle slots.
     params.cache_ram_mib = config["cache_mib"]
-    params.verbosity = 2  # warnings and errors; a line for every request would flood the log
+    params.verbosity = config["verbosity"]
     try:
         server = llama.Server(params)
     except RuntimeError:
