@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from atlas.engine.hardware import missing_libraries
 
 _PR_SET_PDEATHSIG = 1
+_LOG_OF, _FLUSH = "_Z15common_log_mainv", "_Z16common_log_flushP10common_log"
 
 
 def _die_with(parent: int) -> None:
@@ -67,11 +68,22 @@ def _serve(config: dict[str, Any], stdout: int) -> None:
         server = llama.Server(params)
     except RuntimeError:
         # The reason is in the log. Unwinding native threads that half exist would end in an abort.
+        _flush_log()
         os._exit(1)
     devices = [str(d["name"]) for d in llama.get_device_info() if "GPU" in str(d["type"])]
     _tell({"url": server.listening_address, "gpus": devices}, stdout)
     threading.Event().wait()
     del server  # never reached: what holds the server must live, and deleting it in mid-request hangs
+
+
+def _flush_log() -> None:
+    """Have llama.cpp write what waits in its log, which a thread of its own does some time later."""
+    library = ctypes.CDLL(importlib.import_module("xllamacpp.xllamacpp").__file__)
+    if hasattr(library, _LOG_OF) and hasattr(library, _FLUSH):  # C++ names: they may differ in another build
+        log_of, flush = library[_LOG_OF], library[_FLUSH]
+        log_of.restype = ctypes.c_void_p
+        flush.argtypes = [ctypes.c_void_p]
+        flush(log_of())
 
 
 def _end_with_stdin() -> NoReturn:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -41,14 +40,8 @@ class BoundedLog:
 
 def tail(folder: Path, lines: int) -> list[str]:
     """The last lines that are kept, without their line ends."""
-    last: deque[str] = deque(maxlen=lines)
-    for name in (_OLDER, NAME):
-        try:
-            with (folder / name).open(encoding="utf-8", errors="replace") as file:
-                last.extend(line.rstrip("\n") for line in file)
-        except FileNotFoundError:  # nothing was written yet, or it never grew that long
-            continue
-    return list(last)
+    text = _text(folder / _OLDER) + _text(folder / NAME)
+    return _last(text.split("\n")[:-1], lines)
 
 
 def follow(folder: Path, lives: Callable[[], bool], lines: int) -> Iterator[str]:
@@ -57,9 +50,8 @@ def follow(folder: Path, lives: Callable[[], bool], lines: int) -> Iterator[str]
         file = (folder / NAME).open(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return
-    yield from tail(folder, lines)
-    file.seek(0, 2)
-    rest = ""
+    *first, rest = (_text(folder / _OLDER) + file.read()).split("\n")
+    yield from _last(first, lines)
     try:
         while True:
             living = lives()  # asked first, so that what was written before the end is read
@@ -77,6 +69,17 @@ def follow(folder: Path, lives: Callable[[], bool], lines: int) -> Iterator[str]
                 time.sleep(_PAUSE_S)
     finally:
         file.close()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:  # nothing was written yet, or it never grew that long
+        return ""
+
+
+def _last(lines: list[str], count: int) -> list[str]:
+    return lines[-count:] if count else []
 
 
 def _turned(file: TextIO, path: Path) -> TextIO | None:
