@@ -87,6 +87,12 @@ class Keeper:
 
     async def run(self) -> None:
         """Until it is cancelled, or gives up."""
+        try:
+            await self._keep()
+        finally:
+            self._log.close()
+
+    async def _keep(self) -> None:
         while True:
             supervisor = Supervisor("The engine", self._order.launch, sink=self._hear)
             watching: asyncio.Task[None] | None = None
@@ -149,11 +155,11 @@ class Keeper:
     async def _watch(self) -> None:
         """Look every few seconds how fast it is, and whether the clocks fall."""
         read, stretch = reader(gpu=self._order.gpu), Stretch()
-        before: Work | None = None
+        before = Work(0, 0, 0)
         while True:
             await asyncio.sleep(_LOOK_S)
             done = await work(self.record.port)
-            if done is None:
+            if done is None:  # it is too busy to answer, or wants a key
                 continue
             speed = _speed(before, done)
             before = done
@@ -166,9 +172,9 @@ class Keeper:
                 self._write(notes=(*self.record.notes, f"{when} {note}")[-_MOST_NOTES:])
 
 
-def _speed(before: Work | None, done: Work) -> float | None:
+def _speed(before: Work, done: Work) -> float | None:
     """Tokens a second of one request, over those that ended between two looks."""
-    if before is None or done.seconds <= before.seconds or done.tokens <= before.tokens:
+    if done.seconds <= before.seconds or done.tokens <= before.tokens:
         return None
     return round((done.tokens - before.tokens) / (done.seconds - before.seconds), 1)
 

@@ -50,7 +50,7 @@ class Record:
     error: str = ""
     notes: tuple[str, ...] = ()
     speed: float | None = None
-    """Tokens a second of all slots together when it was last busy."""
+    """Tokens a second of one request, over those that ended last."""
 
     @property
     def url(self) -> str:
