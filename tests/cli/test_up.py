@@ -255,7 +255,8 @@ def test_a_draft_is_measured_and_kept_if_it_pays(atlas: Atlas, tiny: Path) -> No
     assert ps(atlas)[0]["draft"] == (str(small) if used else None)
     (kept,) = json.loads((atlas.home / "drafts.json").read_text()).values()
     assert kept["guessed"] > 0
-    assert (statistics.median(kept["drafted"]) > statistics.median(kept["plain"])) == used
+    costs = zip(kept["plain_cost"], kept["drafted_cost"], strict=True)
+    assert (statistics.median(plain / drafted for plain, drafted in costs) > 1) == used
 
 
 def another_vocabulary(atlas: Atlas) -> Path:

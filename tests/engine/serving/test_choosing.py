@@ -94,11 +94,13 @@ def test_cards_of_llama_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_share_of_right_guesses_as_a_chance() -> None:
-    comparison = Comparison((100.0, 90.0, 110.0), (120.0, 135.0, 110.0), guessed=200, accepted=75, same=3, replies=4)
+    comparison = Comparison((100.0, 90.0, 110.0), (120.0, 135.0, 110.0), (), (), 200, 75, same=3, replies=4)
     assert comparison.share == 0.375  # the mean of 1/2 and 1/4
     assert comparison.acceptance(2) == pytest.approx(0.5)
     assert comparison.acceptance(1) == pytest.approx(0.375)
     assert comparison.ratio == pytest.approx(1.2)
+    by_cost = replace(comparison, plain_cost=(1.0, 1.0, 1.0), drafted_cost=(2.0, 1.0, 4.0))
+    assert by_cost.ratio == 0.5
     assert comparison.speeds == (100.0, 120.0)
 
 
@@ -114,7 +116,7 @@ def test_a_measurement_is_remembered_for_its_case_alone(tmp_path: Path) -> None:
     model.write_bytes(b"m" * 100)
     draft.write_bytes(b"d" * 100)
     case = Case(model, draft, 2, 4, "f16", "engine 1")
-    measured = Comparison((100.0,), (90.0,), 10, 5, 4, 4)
+    measured = Comparison((100.0,), (90.0,), (0.1,), (0.2,), 10, 5, 4, 4)
     (tmp_path / "drafts.json").write_text("no JSON")
     assert remembered(case) is None
     remember(case, measured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 from atlas.engine.serving.log import BoundedLog, follow, tail
@@ -52,6 +53,21 @@ def test_following_over_a_turn_until_the_end(tmp_path: Path) -> None:
 
     assert said(list(follow(tmp_path, lives, 2))) == ["old 2", "old 3", *(f"new {i}" for i in range(20))]
     log.close()
+
+
+def test_a_full_disk_costs_lines_alone(tmp_path: Path) -> None:
+    log = BoundedLog(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        for i in range(20):
+            log.write(f"line {i}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "log").stat().st_size <= 100
+    log.write("room again")
+    log.close()
+    assert said(tail(tmp_path, 1)) == ["room again"]
 
 
 def test_following_nothing(tmp_path: Path) -> None:

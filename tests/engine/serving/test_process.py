@@ -18,6 +18,8 @@ def test_a_process_from_its_start_to_its_end() -> None:
         assert process.alive
         assert process.memory_bytes is not None
         assert 1 << 20 < process.memory_bytes < 1 << 30
+        assert process.cpu_s is not None
+        assert 0 <= process.cpu_s < 60
         assert not process.gone_within(0.05)
         another = replace(process, began="at another time")
         assert not another.alive

@@ -12,6 +12,7 @@ import json
 import platform
 import re
 import statistics
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 from atlas.engine.hardware import hardware
 from atlas.engine.model_cache import home
 from atlas.engine.running import Engine
+from atlas.engine.serving.process import Process
 from atlas.engine.serving.records import locked
 from atlas.gather import gather
 from atlas.llm.types import Message, Reply, Request
@@ -43,6 +45,7 @@ _PASS_S = 8.0
 _CLOSE = 0.15
 """Nearer to 1 than this a ratio is measured again, in the other order."""
 _EDGE_BYTES = 1 << 20
+_TURNS = ("plain", "drafted", "plain_cost", "drafted_cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,9 @@ class Comparison:
 
     plain: tuple[float, ...]
     drafted: tuple[float, ...]
+    plain_cost: tuple[float, ...]
+    """Processor seconds of the engine for a token; empty where cards do the work, or the system does not tell."""
+    drafted_cost: tuple[float, ...]
     guessed: int
     accepted: int
     same: int
@@ -59,7 +65,13 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """How many times faster the draft makes it, the median over turns."""
+        """How many times faster the draft makes it, the median over turns.
+
+        By processor time where the processor does the work: other programs, which slow down now the one way and now
+        the other, do not change that.
+        """
+        if self.plain_cost and self.drafted_cost:
+            return statistics.median(p / d for d, p in zip(self.drafted_cost, self.plain_cost, strict=True))
         return statistics.median(d / p for d, p in zip(self.drafted, self.plain, strict=True))
 
     @property
@@ -101,6 +113,7 @@ async def compare(
     slots: int,
     *,
     turns: int | None = None,
+    on_cards: bool = False,
     told: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Answer the requests greedily by turns without the draft and with it.
@@ -110,28 +123,43 @@ async def compare(
     Raises:
         EngineError, LLMError: an engine does not start or answer.
     """
-    plain: list[float] = []
-    drafted: list[float] = []
-    guessed = accepted = 0
-    replies: dict[bool, list[Reply]] = {}
-    bound = None if turns is not None else _MOST_TOKENS
+    passes: dict[bool, list[_Pass]] = {False: [], True: []}
+    sent = requests
     while True:
-        for with_draft in (False, True) if len(plain) % 2 == 0 else (True, False):
+        for with_draft in (False, True) if len(passes[True]) % 2 == 0 else (True, False):
             told(f"measuring {'with' if with_draft else 'without'} the draft")
             async with await start(draft if with_draft else None) as engine:
                 warm = await engine.client.complete(replace(requests[0], max_tokens=_LEAST_TOKENS))
-                if bound is not None and not plain and not with_draft:
-                    bound = _affordable(warm, len(requests) // slots)
-                sent = requests if bound is None else [replace(r, max_tokens=bound) for r in requests]
-                speed, replies[with_draft] = await _speed(engine, sent, slots)
-            (drafted if with_draft else plain).append(speed)
-        guessed += sum(r.drafted for r in replies[True])
-        accepted += sum(r.accepted for r in replies[True])
-        enough = turns or (2 if abs(drafted[0] / plain[0] - 1) < _CLOSE else 1)
-        if len(plain) >= enough:
-            pairs = zip(replies[False], replies[True], strict=True)
-            same = sum(a.completions[0].text == b.completions[0].text for a, b in pairs)
-            return Comparison(tuple(plain), tuple(drafted), guessed, accepted, same, len(requests))
+                if turns is None and not passes[False]:
+                    most = _affordable(warm, len(requests) // slots)
+                    sent = [replace(request, max_tokens=most) for request in requests]
+                passes[with_draft].append(await _pass(engine, sent, slots, on_cards=on_cards))
+        found = _comparison(passes[False], passes[True])
+        if len(found.plain) >= (turns or (2 if abs(found.ratio - 1) < _CLOSE else 1)):
+            return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """All requests once: their replies, tokens a second, and processor seconds a token where they count."""
+
+    replies: list[Reply]
+    speed: float
+    cost: float | None
+
+
+def _comparison(plain: Sequence[_Pass], drafted: Sequence[_Pass]) -> Comparison:
+    pairs = list(zip(plain[-1].replies, drafted[-1].replies, strict=True))
+    return Comparison(
+        plain=tuple(p.speed for p in plain),
+        drafted=tuple(p.speed for p in drafted),
+        plain_cost=tuple(p.cost for p in plain if p.cost),
+        drafted_cost=tuple(p.cost for p in drafted if p.cost),
+        guessed=sum(reply.drafted for p in drafted for reply in p.replies),
+        accepted=sum(reply.accepted for p in drafted for reply in p.replies),
+        same=sum(a.completions[0].text == b.completions[0].text for a, b in pairs),
+        replies=len(pairs),
+    )
 
 
 def _affordable(warm: Reply, rounds: int) -> int:
@@ -139,18 +167,21 @@ def _affordable(warm: Reply, rounds: int) -> int:
     return max(_LEAST_TOKENS, min(_MOST_TOKENS, int(speed * _PASS_S / max(1, rounds))))
 
 
-async def _speed(engine: Engine, requests: Sequence[Request], slots: int) -> tuple[float, list[Reply]]:
-    """Tokens a second over all requests, ``slots`` at a time, and the replies."""
+async def _pass(engine: Engine, requests: Sequence[Request], slots: int, *, on_cards: bool) -> _Pass:
+    """Send all requests, ``slots`` at a time."""
     gate = asyncio.Semaphore(slots)
+    process = None if on_cards or engine.pid is None else Process.of(engine.pid)
 
     async def one(request: Request) -> Reply:
         async with gate:
             return await engine.client.complete(request)
 
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    before, began = process and process.cpu_s, time.monotonic()
     replies = await gather(one(request) for request in requests)
-    return sum(c.tokens for r in replies for c in r.completions) / (loop.time() - began), replies
+    seconds, after = time.monotonic() - began, process and process.cpu_s
+    tokens = sum(c.tokens for reply in replies for c in reply.completions)
+    cost = None if before is None or after is None else (after - before) / max(1, tokens)
+    return _Pass(replies, tokens / seconds, cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +208,7 @@ def remembered(case: Case) -> Comparison | None:
     """What was measured for that case before."""
     found = _all().get(case.key())
     try:
-        return None if found is None else Comparison(**found | {k: tuple(found[k]) for k in ("plain", "drafted")})
+        return None if found is None else Comparison(**found | {name: tuple(found[name]) for name in _TURNS})
     except (TypeError, KeyError):  # written by another version
         return None
 

@@ -150,7 +150,8 @@ class Keeper:
 
     def _write(self, **changes: Any) -> None:
         self.record = replace(self.record, **changes)
-        records.write(self.record)
+        with suppress(OSError):  # on a full disk the server goes on; the next change is written when there is room
+            records.write(self.record)
 
     async def _watch(self) -> None:
         """Look every few seconds how fast it is, and whether the clocks fall."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -23,19 +24,24 @@ class BoundedLog:
         self._size = self._file.tell()
 
     def write(self, line: str) -> None:
-        """Add a line; what would command a terminal is left out."""
+        """Add a line; what would command a terminal is left out. A full disk costs lines, and no server."""
         shown = "".join(c for c in line.replace("\t", " ") if c.isprintable())
         text = f"{datetime.now().isoformat(sep=' ', timespec='seconds')} {shown}\n"
-        if self._size + len(text) > self._most_bytes:
-            self._file.close()
-            (self._folder / NAME).replace(self._folder / _OLDER)
-            self._file, self._size = (self._folder / NAME).open("a", encoding="utf-8", buffering=1), 0
-        self._file.write(text)
-        self._size += len(text)
+        with suppress(OSError):
+            if self._size + len(text) > self._most_bytes:
+                self._turn()
+            self._file.write(text)
+            self._size += len(text)
 
     def close(self) -> None:
         """Close the file."""
+        with suppress(OSError):  # what a full disk has not taken
+            self._file.close()
+
+    def _turn(self) -> None:
         self._file.close()
+        (self._folder / NAME).replace(self._folder / _OLDER)
+        self._file, self._size = (self._folder / NAME).open("a", encoding="utf-8", buffering=1), 0
 
 
 def tail(folder: Path, lines: int) -> list[str]:

@@ -49,10 +49,19 @@ class Process:
         except (OSError, ValueError, IndexError):
             return None
 
+    @property
+    def cpu_s(self) -> float | None:
+        """Seconds of processor time that it has used; None where it is gone, or the system does not tell so."""
+        try:
+            fields = _fields(self.pid)
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if self.alive else None
+        except (OSError, IndexError):
+            return None
+
     def send(self, number: signal.Signals, *, group: bool = False) -> None:
         """Signal it, or the whole process group that it leads; nothing where it is gone."""
         with suppress(ProcessLookupError):
-            handle = os.pidfd_open(self.pid) if _LINUX else None
+            handle = _handle(self.pid)
             try:
                 if not self.alive:
                     return
@@ -77,15 +86,29 @@ class Process:
         return True
 
 
+def _handle(pid: int) -> int | None:
+    """A descriptor of the process; None where the system has none, or a sandbox around us forbids it."""
+    try:
+        return os.pidfd_open(pid) if _LINUX else None
+    except ProcessLookupError:
+        raise
+    except OSError:
+        return None
+
+
 def _began(pid: int) -> str | None:
     if not _LINUX:
         return _ps(pid, "lstart") or None
     try:
-        # The name, in brackets, may hold anything; the 22nd field is the start in ticks since the machine's.
-        fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        fields = _fields(pid)  # the 20th is the start, in ticks since the machine's
         return None if fields[0] in "ZX" else f"{_BOOT.read_text().strip()}:{fields[19]}"
     except (OSError, IndexError):
         return None
+
+
+def _fields(pid: int) -> list[str]:
+    """Of ``/proc/PID/stat``, from the state on; the name before it, in brackets, may hold anything."""
+    return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def _ps(pid: int, field: str) -> str:

@@ -109,11 +109,9 @@ def _decided(chosen: Chosen, options: Options, cache: str, progress: Told) -> tu
         helps = options.draft_asked or (plan.draft_gain or 0) > 1
         return (plan if helps else chosen.plain), None, []
     comparison = _compared(chosen, plan, options, cache, progress)
-    without, with_draft = comparison.speeds
-    said = f"{without:,.0f} tokens/s without the draft, {with_draft:,.0f} with it"
-    said += f" ({comparison.share:.0%} of its guesses right"
-    said += f"; x{plan.draft_gain:.2f} was predicted)" if plan.draft_gain else ")"
     helps = comparison.ratio > 1
+    said = f"With the draft it is {comparison.ratio:.2f} times as fast ({comparison.share:.0%} of its guesses right"
+    said += f"; {plan.draft_gain:.2f} was predicted)" if plan.draft_gain else ")"
     kept = "it is used" if helps else "it is left out"
     return (plan if helps else chosen.plain), comparison, [f"{said}: {kept}."]
 
@@ -141,6 +139,7 @@ def _compared(chosen: Chosen, plan: Plan, options: Options, cache: str, progress
             placement=_placement(chosen, plan if with_draft else chosen.plain),
         )
 
-    measured = asyncio.run(compare(engine, draft, coding_requests(slots), slots, told=progress))
+    requests = coding_requests(slots)
+    measured = asyncio.run(compare(engine, draft, requests, slots, on_cards=bool(gpus), told=progress))
     remember(case, measured)
     return measured
