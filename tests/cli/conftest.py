@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "llm")]
+sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "llm"), str(TESTS / "engine")]
 
 from atlas_command import Atlas  # noqa: E402
 from e2e_statements import EASY  # noqa: E402

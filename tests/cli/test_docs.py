@@ -19,7 +19,7 @@ from scripted_server import ScriptedServer
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
 README = (ROOT / "README.md").read_text()
-SMALL = {("bench", "run"): ["--limit", "1"], ("check-model",): ["--times", "1"]}
+SMALL = {("bench", "run"): ["--limit", "1"], ("check-model",): ["--times", "1"], ("up",): ["--no-measure-draft"]}
 
 
 def test_a_path_that_a_page_names_is_there():
@@ -139,9 +139,24 @@ def test_the_sandbox_from_python():
     assert other.startswith("exception None TypeError: ")
 
 
-@pytest.mark.parametrize("words", commands(PAGES["engine"]), ids=" ".join)
+ENGINE = commands(PAGES["engine"])
+SERVING = [words for words in ENGINE if words[1] in {"up", "ps", "logs", "down"}]
+
+
+@pytest.mark.parametrize("words", [words for words in ENGINE if words not in SERVING], ids=" ".join)
 def test_planning(atlas: Atlas, words: list[str]):
     Reader(atlas, {}).run(words)
+
+
+def test_serving(atlas: Atlas):
+    assert [words[1] for words in SERVING] == ["up", "ps", "logs", "down"]
+    reader = Reader(atlas, {})
+    try:
+        for words in SERVING:
+            reader.run(words)
+    finally:
+        atlas.run("down", "--all")
+    assert atlas.left_behind() == []
 
 
 def test_the_other_pages_have_no_commands():

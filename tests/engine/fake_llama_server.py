@@ -1,13 +1,15 @@
 """A stand-in for ``llama-server``: the same flags and environment, the same server inside, out of xllamacpp.
 
 Run with a Python that has xllamacpp. ``FAKE_DEVICES`` is printed for ``--list-devices``; ``FAKE_BUSY_PORTS`` names
-a file with one character for each start that is to find its port taken.
+a file with one character for each start that is to find its port taken; it starts only when there is a file
+``FAKE_WAITS_FOR``, if that is set.
 """
 
 import argparse
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 
@@ -28,7 +30,16 @@ def main() -> None:
     parser.add_argument("--model-draft")
     parser.add_argument("--spec-type", choices=["draft-simple"])
     parser.add_argument("--spec-draft-n-max", type=int)
+    parser.add_argument("--log-verbosity", type=int, default=3)
+    for flag in ("--cache-type-k", "--cache-type-v", "--spec-draft-type-k", "--spec-draft-type-v"):
+        parser.add_argument(flag, choices=["f16", "q8_0", "q4_0"], default="f16")
+    parser.add_argument("--fit", choices=["on", "off"])
+    parser.add_argument("--device", choices=["none"])
+    parser.add_argument("--spec-draft-device", choices=["none"])
     flags = parser.parse_args()
+
+    while (awaited := os.environ.get("FAKE_WAITS_FOR")) and not Path(awaited).exists():
+        time.sleep(0.01)
 
     busy = Path(os.environ.get("FAKE_BUSY_PORTS", "/nonexistent"))
     if busy.exists() and (left := busy.read_text()):
@@ -50,7 +61,10 @@ def main() -> None:
     params.n_parallel = flags.np
     params.n_ctx = flags.c
     params.cpuparams.n_threads = flags.threads
-    params.api_keys = [os.environ["LLAMA_API_KEY"]]
+    params.cache_type_k = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{flags.cache_type_k.upper()}")
+    params.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{flags.cache_type_v.upper()}")
+    params.verbosity = flags.log_verbosity
+    params.api_keys = [key] if (key := os.environ.get("LLAMA_API_KEY")) else []
     params.ui = False
     params.endpoint_metrics = flags.metrics
     server = xllamacpp.Server(params)

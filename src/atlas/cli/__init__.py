@@ -23,6 +23,10 @@ _COMMANDS: Final = {
     "fit": ("atlas.cli.fit", "Say which model fits a card, how fast it will be, and the command that starts it."),
     "models": ("atlas.cli.models", "List the models that are known and those on this disk, and remove them."),
     "pull": ("atlas.cli.pull", "Download a model, checked against its hash, and resume where it stopped."),
+    "up": ("atlas.cli.up", "Start a model server that outlives the shell, by the best plan for this machine."),
+    "ps": ("atlas.cli.ps", "List the servers that were started: state, memory, speed, restarts."),
+    "logs": ("atlas.cli.logs", "Show what a server that was started has to say."),
+    "down": ("atlas.cli.down", "Stop servers that were started, and free everything."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
 }
 

@@ -100,7 +100,11 @@ def model_options(command: Command) -> Command:
     for option in reversed(
         (
             click.option("--model", metavar="FILE|NAME", help="A GGUF file, or with --endpoint a model's name there."),
-            click.option("--endpoint", metavar="URL", help="An OpenAI-compatible server that runs already."),
+            click.option(
+                "--endpoint",
+                metavar="URL|NAME",
+                help="An OpenAI-compatible server that runs already, or a name of `atlas ps`.",
+            ),
             click.option(
                 "--server",
                 type=click.Choice(["auto", "embedded", "llama-server"]),
@@ -222,7 +226,7 @@ def choose(
             raise UsageError(
                 "--context, --threads, --draft and --server are for a model file; a server at --endpoint runs already."
             )
-        return EngineChoice("endpoint", url=endpoint, model=model or "", slots=slots)
+        return EngineChoice("endpoint", url=_url(endpoint), model=model or "", slots=slots)
     kind = "file" if model else "shipped"
     if model and not Path(model).is_file():
         raise UsageError(f"There is no file {model}: name a GGUF file, or the server that has it with --endpoint.")
@@ -235,6 +239,22 @@ def choose(
         server="auto" if server == "auto" else "embedded" if server == "embedded" else "llama-server",
         draft=_draft(draft),
     )
+
+
+def _url(endpoint: str) -> str:
+    """An address as it is; that of an engine that `atlas up` started, by its name.
+
+    Raises:
+        UsageError: it is a name, and no engine of that name runs.
+    """
+    if "/" in endpoint or ":" in endpoint:
+        return endpoint
+    from atlas.engine.serving.records import get  # noqa: PLC0415  (--help must be quick)
+
+    record = get(endpoint)
+    if record.shown_state != "running":
+        raise UsageError(f"The engine {record.name} is {record.shown_state}: `atlas ps` says more.")
+    return record.url
 
 
 def _draft(named: str | None) -> Path | None:

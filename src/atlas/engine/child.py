@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from atlas.engine.hardware import missing_libraries
 
 _PR_SET_PDEATHSIG = 1
+_LOG_OF, _FLUSH = "_Z15common_log_mainv", "_Z16common_log_flushP10common_log"
 
 
 def _die_with(parent: int) -> None:
@@ -34,7 +35,7 @@ def _tell(report: dict[str, Any], stdout: int) -> None:
 
 
 def _serve(config: dict[str, Any], stdout: int) -> None:
-    """Start llama.cpp's server on a free port and report where it listens."""
+    """Start llama.cpp's server and report where it listens."""
     try:
         llama: Any = importlib.import_module("xllamacpp")
     except ImportError as e:
@@ -47,28 +48,42 @@ def _serve(config: dict[str, Any], stdout: int) -> None:
         params.speculative.draft.mparams.path = config["draft"]
         params.speculative.draft.n_max = config["drafted"]
         params.speculative.types = [llama.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+    kind = getattr(llama.ggml_type, f"GGML_TYPE_{config['cache_type'].upper()}")
+    params.cache_type_k = params.cache_type_v = kind
+    params.speculative.draft.cache_type_k = params.speculative.draft.cache_type_v = kind
     params.n_parallel = config["slots"]
     params.n_ctx = config["slots"] * config["context"]
     params.cpuparams.n_threads = config["threads"]
     params.cpuparams_batch.n_threads = config["threads"]
-    params.port = 0
+    params.port = config["port"]
     params.hostnames = ["127.0.0.1"]
-    params.api_keys = [config["api_key"]]
+    params.api_keys = [config["api_key"]] if config["api_key"] else []
     params.cors_origins = "http://127.0.0.1"
     params.ui = False
     params.endpoint_metrics = True
     # The default is 8 GiB of host memory for the prompts of idle slots.
     params.cache_ram_mib = config["cache_mib"]
-    params.verbosity = 2  # warnings and errors; a line for every request would flood the log
+    params.verbosity = config["verbosity"]
     try:
         server = llama.Server(params)
     except RuntimeError:
         # The reason is in the log. Unwinding native threads that half exist would end in an abort.
+        _flush_log()
         os._exit(1)
     devices = [str(d["name"]) for d in llama.get_device_info() if "GPU" in str(d["type"])]
     _tell({"url": server.listening_address, "gpus": devices}, stdout)
     threading.Event().wait()
     del server  # never reached: what holds the server must live, and deleting it in mid-request hangs
+
+
+def _flush_log() -> None:
+    """Have llama.cpp write what waits in its log, which a thread of its own does some time later."""
+    library = ctypes.CDLL(importlib.import_module("xllamacpp.xllamacpp").__file__)
+    if hasattr(library, _LOG_OF) and hasattr(library, _FLUSH):  # C++ names: they may differ in another build
+        log_of, flush = library[_LOG_OF], library[_FLUSH]
+        log_of.restype = ctypes.c_void_p
+        flush.argtypes = [ctypes.c_void_p]
+        flush(log_of())
 
 
 def _end_with_stdin() -> NoReturn:

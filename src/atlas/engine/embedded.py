@@ -20,7 +20,11 @@ def plan(settings: Settings) -> Launch:
             "cache_mib": _CACHE_MIB,
             "draft": None if settings.draft is None else str(settings.draft),
             "drafted": settings.drafted,
+            "cache_type": settings.cache,
+            "port": settings.port or 0,
             "api_key": settings.api_key,
+            # 2: warnings and errors; a line for every request would flood the log.
+            "verbosity": 4 if settings.verbose else 2,
             "environment": {},
         },
         # Read when the OpenMP runtime is loaded. Threads that spin while another program needs their core cost
@@ -44,4 +48,6 @@ def flags(settings: Settings) -> dict[str, object]:
         "n_threads": settings.threads,
         "cache_ram_mib": _CACHE_MIB,
     }
+    if settings.cache != "f16":
+        found |= {"cache_type_k": settings.cache, "cache_type_v": settings.cache}
     return found if settings.draft is None else found | {"draft_n_max": settings.drafted}

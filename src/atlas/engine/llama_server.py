@@ -38,6 +38,23 @@ def find() -> str | None:
     return path
 
 
+def chosen(server: str, gpu: str | None) -> LlamaServer | None:
+    """The ``llama-server`` that is to run a model; None is the embedded engine.
+
+    Args:
+        server: ``embedded``, ``llama-server``, or ``auto``: one on PATH where there is a GPU.
+        gpu: vendor of the machine's GPU.
+
+    Raises:
+        UsageError: ``ATLAS_LLAMA_SERVER`` names no executable.
+        EngineError: there is none where one is asked for, or it does not run.
+    """
+    path = find() if server != "embedded" else None
+    if server == "llama-server" and path is None:
+        raise EngineError("There is no llama-server on PATH: install llama.cpp or set ATLAS_LLAMA_SERVER.")
+    return inspect(path) if path is not None and (server == "llama-server" or gpu is not None) else None
+
+
 def inspect(path: str) -> LlamaServer:
     """Ask the executable for its version and devices.
 
@@ -74,23 +91,40 @@ def flags(settings: Settings) -> list[str]:
     return [
         *("-np", str(settings.slots), "-c", str(settings.slots * settings.context)),
         *("--threads", str(settings.threads), "--jinja", "--metrics"),
+        *_cache(settings),
         *(("--spec-type", "draft-simple", "--spec-draft-n-max", str(settings.drafted)) if settings.draft else ()),
+        *(("--log-verbosity", "4") if settings.verbose else ()),
+        *settings.placement,
     ]
 
 
+def _cache(settings: Settings) -> list[str]:
+    if settings.cache == "f16":
+        return []
+    words = ["--cache-type-k", settings.cache, "--cache-type-v", settings.cache]
+    return words + (
+        ["--spec-draft-type-k", settings.cache, "--spec-draft-type-v", settings.cache] * bool(settings.draft)
+    )
+
+
 def plan(path: str, settings: Settings) -> Launch:
-    """One start on a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """One start on the port that is asked for, or on one that is free now."""
+    port = settings.port or _free_port()
     draft = ["--model-draft", str(settings.draft)] if settings.draft else []
     address = ["--host", "127.0.0.1", "--port", str(port), "--alias", settings.model.stem]
     return Launch(
         config={
             "exec": [path, "--model", str(settings.model), *draft, *address, *flags(settings)],
             # In the environment, as arguments can be read by every user of the machine.
-            "environment": {"LLAMA_API_KEY": settings.api_key},
+            "environment": {"LLAMA_API_KEY": settings.api_key} if settings.api_key else {},
         },
-        environment={"OMP_WAIT_POLICY": "passive"},
+        # A page in a browser may not read what this server says. Versions that don't know the variable ignore it.
+        environment={"OMP_WAIT_POLICY": "passive", "LLAMA_ARG_CORS_ORIGINS": "http://127.0.0.1"},
         url=f"http://127.0.0.1:{port}",
     )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -15,7 +15,7 @@ from atlas.engine.gguf_check import ModelFile, check, sha256
 from atlas.engine.hardware import Hardware, gpu_warning, hardware
 from atlas.engine.settings import Settings
 from atlas.engine.supervisor import Launch, Progress, Supervisor
-from atlas.errors import EngineError, UsageError
+from atlas.errors import UsageError
 
 if TYPE_CHECKING:
     from atlas.llm.client import OpenAIClient
@@ -97,6 +97,9 @@ async def start(
     threads: int | None = None,
     server: Server = "auto",
     draft: Path | None = None,
+    drafted: int = 4,
+    cache: str = "f16",
+    placement: tuple[str, ...] = (),
     progress: Progress | None = None,
     restarts: int = 3,
 ) -> Engine:
@@ -109,6 +112,9 @@ async def start(
         threads: CPU threads; None leaves one core to everything else.
         server: ``auto`` takes a ``llama-server`` on PATH where there is a GPU, else the embedded engine.
         draft: a smaller GGUF file of the same tokenizer, for speculative decoding.
+        drafted: tokens that it guesses at a time.
+        cache: type of the key-value cache.
+        placement: flags of ``llama-server`` that say what lies on which device.
         progress: told what is being waited for while a model loads.
         restarts: how often a crashed engine is brought back.
 
@@ -122,6 +128,7 @@ async def start(
     machine = hardware()
     file = check(_model_path() if model is None else model)
     settings = _settings(file, machine, slots, context, threads)
+    settings = replace(settings, cache=cache, drafted=drafted, placement=placement)
     if draft is not None:
         settings = replace(settings, draft=check_draft(file, draft).path)
     kind = await asyncio.to_thread(_kind, server, machine, settings)
@@ -178,12 +185,9 @@ def _settings(file: ModelFile, machine: Hardware, slots: int, context: int | Non
 
 
 def _kind(server: Server, machine: Hardware, settings: Settings) -> _Kind:
-    path = llama_server.find() if server != "embedded" else None
-    if server == "llama-server" and path is None:
-        raise EngineError("There is no llama-server on PATH: install llama.cpp or set ATLAS_LLAMA_SERVER.")
-    if path is not None and (server == "llama-server" or machine.gpu is not None):
-        found = llama_server.inspect(path)
-        flags = llama_server.flags(settings)
+    found = llama_server.chosen(server, machine.gpu)
+    if found is not None:
+        flags, path = llama_server.flags(settings), found.path
         return _Kind("llama-server", found.version, flags, lambda: llama_server.plan(path, settings), found.gpus)
     plan = embedded.plan(settings)
     return _Kind("embedded", embedded.engine_version(), embedded.flags(settings), lambda: plan, None)

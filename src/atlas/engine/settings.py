@@ -14,9 +14,17 @@ class Settings:
     slots: int
     context: int
     threads: int
-    api_key: str = field(repr=False)
-    """Random for every engine, so that no other program of this machine can use or disturb it."""
+    api_key: str | None = field(repr=False)
+    """Random for an engine of our own, so that no other program can use or disturb it; None lets every one in."""
     draft: Path | None = None
     """A smaller model of the same tokenizer that guesses ahead (speculative decoding, arXiv 2211.17192)."""
     drafted: int = 4
     """Tokens that it guesses at a time."""
+    cache: str = "f16"
+    """Type of the key-value cache, of the draft's too."""
+    port: int | None = None
+    """Where it listens on 127.0.0.1; None is a port that is free."""
+    placement: tuple[str, ...] = ()
+    """Flags of ``llama-server`` that say what lies on which device, as ``atlas fit`` planned it."""
+    verbose: bool = False
+    """Whether the log says what was allocated and a few lines for each request, not warnings alone."""

@@ -46,7 +46,7 @@ class Launch:
 
 
 class Supervisor:
-    """Keeps one engine process up. ``plan`` makes a fresh ``Launch`` for every start."""
+    """Keeps one engine process up. ``plan`` makes a fresh ``Launch`` for every start, ``sink`` gets each log line."""
 
     def __init__(
         self,
@@ -56,8 +56,10 @@ class Supervisor:
         restarts: int = 3,
         load_timeout_s: float = 900.0,
         progress: Progress | None = None,
+        sink: Callable[[str], None] | None = None,
     ) -> None:
         self._what = what
+        self._sink = sink
         self._plan = plan
         self._restarts_left = restarts
         self._load_timeout_s = load_timeout_s
@@ -125,6 +127,13 @@ class Supervisor:
             self.events.append(f"{self._what} {how} and was restarted; requests in flight were sent again.")
             return self.url
 
+    async def ended(self) -> str:
+        """Wait until the process ends by itself; how it did, in words."""
+        assert self._process is not None
+        code = await self._process.wait()
+        await asyncio.gather(*self._readers)
+        return _ended(code)
+
     async def stop(self) -> None:
         """End the process. Safe to call twice."""
         self._stopped = True
@@ -167,10 +176,16 @@ class Supervisor:
         rest = ""
         while chunk := await stderr.read(1 << 16):
             *lines, rest = (rest + chunk.decode("utf-8", "replace")).split("\n")
-            self.log.extend(line[:_LOG_COLUMNS] for line in lines)
+            for line in lines:
+                self._keep(line)
             rest = rest[:_LOG_COLUMNS]
         if rest:
-            self.log.append(rest)
+            self._keep(rest)
+
+    def _keep(self, line: str) -> None:
+        self.log.append(line[:_LOG_COLUMNS])
+        if self._sink is not None:
+            self._sink(line[:_LOG_COLUMNS])
 
     async def _healthy(self, url: str | None, process: asyncio.subprocess.Process) -> None:
         """Wait for the report (if one is due) and for ``/health`` to say ok."""

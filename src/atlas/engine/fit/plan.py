@@ -147,19 +147,24 @@ def _prompt_speed(variant: Variant, serving: Serving, wanted: Wanted, device: De
     return None if seconds is None else wanted.prompt / seconds
 
 
+def draft_gain(
+    variant: Variant, draft: Variant, serving: Serving, wanted: Wanted, device: Device, drafted: int
+) -> float | None:
+    """How many times faster a draft with so many guesses at a time makes it; None where the device is unknown."""
+    slots, prompt = serving.slots, wanted.prompt
+    plain = step_s(variant.work, device, slots, prompt, serving)
+    guess = step_s(draft.work, device, slots, prompt, serving)
+    # A check reads the cache once for all guesses of a sequence, and weights once for all.
+    check = step_s(variant.work, device, slots * (1 + drafted), prompt // (1 + drafted), serving)
+    if plain is None or guess is None or check is None:
+        return None
+    return gain(plain, guess, check, wanted.acceptance, drafted)
+
+
 def _best_draft(
     variant: Variant, draft: Variant, serving: Serving, wanted: Wanted, device: Device
 ) -> tuple[float | None, int]:
     """The gain with as many guesses at a time as are best, and how many those are."""
-    slots, prompt = serving.slots, wanted.prompt
-    plain = step_s(variant.work, device, slots, prompt, serving)
-    guess = step_s(draft.work, device, slots, prompt, serving)
-    if plain is None or guess is None:
-        return None, 4
-    best = (0.0, 1)
-    for drafted in range(1, MOST_DRAFTED + 1):
-        # A check reads the cache once for all guesses of a sequence, and weights once for all.
-        check = step_s(variant.work, device, slots * (1 + drafted), prompt // (1 + drafted), serving)
-        assert check is not None
-        best = max(best, (gain(plain, guess, check, wanted.acceptance, drafted), drafted))
-    return best
+    counts = range(1, MOST_DRAFTED + 1)
+    gains = [(g, n) for n in counts if (g := draft_gain(variant, draft, serving, wanted, device, n)) is not None]
+    return max(gains, default=(None, 4))
