@@ -23,6 +23,8 @@ _COMMANDS: Final = {
     "fit": ("atlas.cli.fit", "Say which model fits a card, how fast it will be, and the command that starts it."),
     "models": ("atlas.cli.models", "List the models that are known and those on this disk, and remove them."),
     "pull": ("atlas.cli.pull", "Download a model, checked against its hash, and resume where it stopped."),
+    "quantize": ("atlas.cli.quantize", "Make a smaller file of a model, with llama.cpp's mixture of that name."),
+    "tools": ("atlas.cli.tools", "List and build llama.cpp's own tools, which calibrate and measure use."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
 }
 

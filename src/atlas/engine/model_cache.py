@@ -31,11 +31,15 @@ class LocalModel:
         return self.path.name.removesuffix(PARTIAL)
 
 
+def home() -> Path:
+    """The folder of all that is kept: ``$ATLAS_HOME`` or ``~/.local/share/atlas``."""
+    named = os.environ.get("ATLAS_HOME")
+    return Path(named).resolve() if named else Path.home() / ".local" / "share" / "atlas"
+
+
 def root() -> Path:
     """The folder of all downloaded models."""
-    home = os.environ.get("ATLAS_HOME")
-    base = Path(home).resolve() if home else Path.home() / ".local" / "share" / "atlas"
-    return base / "models"
+    return home() / "models"
 
 
 def local_models(folder: Path | None = None) -> tuple[LocalModel, ...]:
