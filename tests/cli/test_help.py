@@ -43,7 +43,7 @@ def test_the_commands_there_are():
     assert {("demo",), ("solve",), ("bench",), ("fit",), ("models",), ("pull",)} <= set(COMMANDS)
     assert {("up",), ("ps",), ("logs",), ("down",)} <= set(COMMANDS)
     assert {path[1] for path in COMMANDS if len(path) == 2} == {
-        "import", "make", "run", "resume", "show", "audit", "list", "replay", "rm",
+        "import", "make", "run", "resume", "show", "audit", "list", "replay", "rm", "build",
     }  # fmt: skip
 
 

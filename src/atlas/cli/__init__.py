@@ -27,6 +27,8 @@ _COMMANDS: Final = {
     "ps": ("atlas.cli.ps", "List the servers that were started: state, memory, speed, restarts."),
     "logs": ("atlas.cli.logs", "Show what a server that was started has to say."),
     "down": ("atlas.cli.down", "Stop servers that were started, and free everything."),
+    "quantize": ("atlas.cli.quantize", "Make a smaller file of a model, with llama.cpp's mixture of that name."),
+    "tools": ("atlas.cli.tools", "List and build llama.cpp's own tools, which calibrate and measure use."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
 }
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from atlas.engine.foreign import foreign
 from atlas.engine.gguf_reader import Header, Malformed, read_header
 from atlas.engine.gguf_types import FILE_TYPES
 from atlas.errors import UsageError
@@ -59,6 +60,9 @@ def opened(path: Path) -> Generator[tuple[BinaryIO, int]]:
     Raises:
         UsageError: it is none, or cannot be read.
     """
+    other = foreign(path)
+    if other is not None:
+        raise UsageError(other)
     if path.is_dir():
         raise UsageError(f"{path} is not a file: give the path of a GGUF model file.")
     try:

@@ -68,6 +68,11 @@ class Header:
     tensors: Mapping[str, TensorRecord] = field(default_factory=dict[str, TensorRecord])
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     """Short arrays of whole numbers and truth values: sizes that differ from layer to layer."""
+    records: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Where each key and its value begin and end in the file, so that they can be copied as they are."""
+    data_start: int = 0
+    """Where tensor data begins; offsets of tensors count from here."""
+    alignment: int = 32
 
 
 def read_header(file: BinaryIO, size: int | None = None) -> Header:
@@ -97,8 +102,10 @@ def read_header(file: BinaryIO, size: int | None = None) -> Header:
     lengths: dict[str, int] = {}
     places: dict[str, int] = {}
     numbers: dict[str, tuple[int, ...]] = {}
+    spans: dict[str, tuple[int, int]] = {}
     held = 0
     for _ in range(keys):
+        begins = file.tell()
         key = _text(file, _LONGEST_NAME)
         kind = _number(file, "I")
         if kind == _ARRAY:
@@ -108,6 +115,7 @@ def read_header(file: BinaryIO, size: int | None = None) -> Header:
             values[key] = value = _text(file, _LONGEST_TEXT) if kind == _STRING else _scalar(file, kind)
             held += len(value) if isinstance(value, str) else 0
         held = _count(held + len(key), _MOST_TEXT, "bytes of text")
+        spans[key] = begins, file.tell()
     alignment = values.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 16:
         raise Malformed("has an absurd alignment")
@@ -127,6 +135,9 @@ def read_header(file: BinaryIO, size: int | None = None) -> Header:
         needed_bytes=start + max(record.offset + record.size_bytes for record in records.values()),
         tensors=records,
         numbers={key: found for key, found in numbers.items() if found},
+        records=spans,
+        data_start=start,
+        alignment=alignment,
     )
 
 

@@ -1,0 +1,164 @@
+"""Tools are found, run to their end or ended with their caller, and built only from the sources that are known."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from atlas.engine.tools import build as building
+from atlas.engine.tools.build import build, usual_jobs
+from atlas.engine.tools.find import TOOLS, find, folder, look
+from atlas.engine.tools.run import run
+from atlas.errors import EngineError, UsageError
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "e2e"))
+
+from atlas_command import Atlas
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ATLAS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+    return tmp_path / "home"
+
+
+def program(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_tool_on_path_comes_before_one_that_was_built(home: Path) -> None:
+    with pytest.raises(UsageError, match=r"no llama-imatrix: .*`atlas tools build`"):
+        find("llama-imatrix")
+    ours = program(folder() / "llama-imatrix")
+    assert (find("llama-imatrix").path, find("llama-imatrix").built) == (ours, True)
+    theirs = program(home.parent / "bin/llama-imatrix")
+    assert (find("llama-imatrix").path, find("llama-imatrix").built) == (theirs, False)
+
+
+def test_what_a_program_writes_is_heard_while_it_runs(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    script = "import os, sys, time\nprint('[1]', end='', flush=True)\n"
+    script += f"while not os.path.exists({str(go)!r}): time.sleep(0.01)\nprint('[2]')"
+    heard: list[str] = []
+
+    def listen(text: str) -> None:
+        heard.append(text)
+        go.touch()  # it ends only if the first piece was heard without an end of line
+
+    assert run([sys.executable, "-c", script], listen, what="Counting") == "[1][2]\n"
+    assert heard[0] == "[1]"
+
+
+def test_a_failure_is_told_with_its_last_line() -> None:
+    with pytest.raises(EngineError, match=r"^Counting failed \(exit status 3\): error: no model$"):
+        run([sys.executable, "-c", "print('error: no model'); print('bye'); exit(3)"], what="Counting")
+    with pytest.raises(EngineError, match="cannot be started"):
+        run(["/nowhere/llama-imatrix"], what="Counting")
+
+
+def test_an_interrupted_program_is_ended_with_what_it_started(gone: Callable[[int], bool]) -> None:
+    script = "import os, time\nif os.fork(): print(os.getpid(), flush=True)\nelse: print(os.getpid(), flush=True)\n"
+    script += "time.sleep(600)"
+    seen: list[str] = []
+
+    def interrupt(text: str) -> None:
+        if len(text.split()) == 2:
+            seen.extend(text.split())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([sys.executable, "-c", script], interrupt, what="Sleeping")
+    assert all(gone(int(pid)) for pid in seen)
+
+
+def test_other_sources_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(home.parent / "bin/c++")
+    sdist = home.parent / "other.tar.gz"
+    with tarfile.open(sdist, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("x"), io.BytesIO())
+    with pytest.raises(UsageError, match="its hash differs"):
+        build(1, sdist=sdist)
+    with pytest.raises(UsageError, match="cannot be unpacked"):
+        build(1, sdist=home / "none")
+    (home.parent / "bin/c++").unlink()
+    with pytest.raises(UsageError, match=r"no C\+\+ compiler"):
+        build(1, sdist=sdist)
+    assert not folder().exists()
+
+
+@pytest.fixture
+def sources(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package whose "llama.cpp" is one tiny program a tool, built by the real cmake and compiler."""
+    monkeypatch.setenv("PATH", os.environ["PATH"] + ":/usr/local/bin:/usr/bin:/bin")
+    monkeypatch.setenv("ATLAS_HOME", str(home))
+    files = {"CMakeLists.txt": "cmake_minimum_required(VERSION 3.10)\nproject(tiny C)\n"}
+    for name in TOOLS:
+        files["CMakeLists.txt"] += f"add_executable({name} tools/{name.removeprefix('llama-')}/main.c)\n"
+        files["CMakeLists.txt"] += (
+            f"set_target_properties({name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${{CMAKE_BINARY_DIR}}/bin)\n"
+        )
+        files[f"tools/{name.removeprefix('llama-')}/main.c"] = "int main(void) { return 0; }\n"
+    sdist = home.parent / "tiny.tar.gz"
+    with tarfile.open(sdist, "w:gz") as archive:
+        for name, text in {**files, "../outside": "no"}.items():
+            entry = tarfile.TarInfo(building._SOURCES + name)
+            entry.size = len(text)
+            if "outside" not in name:
+                archive.addfile(entry, io.BytesIO(text.encode()))
+    monkeypatch.setattr(building, "_SHA256", hashlib.sha256(sdist.read_bytes()).hexdigest())
+    return sdist
+
+
+def test_an_interrupted_build_goes_on_and_leaves_only_the_tools(sources: Path, home: Path) -> None:
+    if not all(map(shutil.which, ("cmake", "ninja", "cc"))):
+        pytest.skip("cmake, ninja or a C compiler is missing")
+
+    def interrupt(step: str, done: int, of: int) -> None:
+        if step == "compiling":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(1, interrupt, sdist=sources)
+    assert [path.name for path in (home / "tools").iterdir()] == [".build-0.3.36"]
+    sources.unlink()
+    steps: list[str] = []
+    target = build(1, lambda step, done, of: steps.append(step), sdist=sources)
+    assert "unpacking the sources" not in steps
+    assert sorted(path.name for path in target.iterdir()) == sorted(TOOLS)
+    assert [path.name for path in (home / "tools").iterdir()] == ["0.3.36"]
+    assert all(subprocess.run([look(name).path], check=True) for name in TOOLS if look(name))
+    began = time.monotonic()
+    assert build(1) == target
+    assert time.monotonic() - began < 5
+
+
+def test_jobs_leave_room() -> None:
+    assert usual_jobs(2, 64 << 30) == 1
+    assert usual_jobs(16, 64 << 30) == 15
+    assert usual_jobs(16, 4 << 30) == 2
+    assert usual_jobs(1, 1 << 30) == 1
+
+
+def test_the_command_lists_what_there_is(tmp_path: Path) -> None:
+    atlas = Atlas(tmp_path)
+    listed = json.loads(atlas.run("tools", "--json", PATH=str(tmp_path), ATLAS_HOME=str(tmp_path / "none")).out)
+    assert listed == {"tools": dict.fromkeys(TOOLS)}
+    ended = atlas.run("tools", "build", PATH=str(tmp_path))
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.last_words.startswith("atlas: There is no C++ compiler")
