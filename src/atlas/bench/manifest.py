@@ -117,6 +117,18 @@ def read(files: RunFiles) -> Manifest:
     return manifest
 
 
+def read_own(files: RunFiles) -> Manifest:
+    """The manifest of a run that was made here, and has a tape.
+
+    Raises:
+        UsageError: as for :func:`read`, or the run was imported.
+    """
+    manifest = read(files)
+    if manifest.imported:
+        raise UsageError(f"The run {manifest.id} was imported: it has no tape to resume, replay or audit.")
+    return manifest
+
+
 def found(files: RunFiles) -> Found | None:
     """What the solving process found; None before it started.
 

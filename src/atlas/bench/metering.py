@@ -23,12 +23,13 @@ _ELSEWHERE = "The model runs on another machine: what that one draws is not know
 
 def sources_for(engine: EngineChoice) -> Found:
     """What measures the machine that the model runs on; nothing where that is not this one."""
-    if engine.kind == "endpoint" and not _is_here(engine.url):
+    if engine.kind == "endpoint" and not is_here(engine.url):
         return Found((), (_ELSEWHERE,))
     return find()
 
 
-def _is_here(url: str) -> bool:
+def is_here(url: str) -> bool:
+    """Whether a server's URL is this machine's own."""
     host = urlsplit(url if "://" in url else f"//{url}").hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
