@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "models": ("atlas.cli.models", "List the models that are known and those on this disk, and remove them."),
     "pull": ("atlas.cli.pull", "Download a model, checked against its hash, and resume where it stopped."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
+    "cost": ("atlas.cli.cost", "Say what runs and machines cost: energy, hardware, APIs, and when owning pays."),
 }
 
 

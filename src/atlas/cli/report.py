@@ -12,10 +12,43 @@ import click
 from atlas.errors import UsageError
 
 if TYPE_CHECKING:
+    from atlas.bench.attempts import Graded
     from atlas.bench.costs import Costs
     from atlas.bench.run import RunResult
     from atlas.bench.summary import Summary
     from atlas.cost.settings import Settings
+
+
+def run_folder(run_id: str) -> Path:
+    """A run by its id, a unique beginning of it, or its folder.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    from atlas.bench.home import runs_root  # noqa: PLC0415
+
+    if (Path(run_id) / "run.json").is_file():
+        return Path(run_id)
+    found = [p.parent for p in runs_root().glob("*/run.json") if p.parent.name.startswith(run_id)]
+    if len(found) != 1:
+        what = f"{len(found)} runs begin with {run_id!r}" if found else f"There is no run {run_id!r}"
+        raise UsageError(f"{what}; `atlas bench list` shows those there are.")
+    return found[0]
+
+
+def finished(run_id: str) -> Graded:
+    """A run that has its verdicts, by its id, a unique beginning of it, or its folder.
+
+    Raises:
+        UsageError: there is none, several, or it is not finished.
+    """
+    from atlas.bench.attempts import read  # noqa: PLC0415
+    from atlas.bench.spec import RunFiles  # noqa: PLC0415
+
+    files = RunFiles.at(run_folder(run_id))
+    if not files.grades.is_file() and not files.verdicts.is_file():
+        raise UsageError(f"The run {run_id} has no grades yet: `atlas bench resume {run_id}` finishes it.")
+    return read(files)
 
 
 def report(result: RunResult, html: Path | None, *, as_json: bool) -> None:

@@ -69,7 +69,8 @@ def render(summary: Summary, manifest: Manifest, found: Found | None, costs: Cos
     if strata:
         parts += ["<h2>By strata: selected@1</h2>", _table(top, strata)]
     for section in sections(summary, costs):
-        parts += [f"<h2>{escape(section.title)}</h2>", _table(section.head, section.rows)]
+        parts.append(f"<h2>{escape(section.title)}</h2>")
+        parts += [_table(section.head, section.rows)] if section.rows else []
         parts += [f'<p class="note">{escape(note)}</p>' for note in section.notes]
     parts += ["<h2>What was measured</h2>", *(f"<p>{escape(note)}</p>" for note in notes(summary))]
     parts += [_details("Manifest", manifest.model_dump(mode="json"))]

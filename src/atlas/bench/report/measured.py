@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from atlas.bench.costs import ArmCost, Costs
+from atlas.bench.costs import ArmCost, Costs, Month
 from atlas.bench.scores import Score
 from atlas.bench.speed import Percentiles
 from atlas.bench.summary import ArmRow, Summary
@@ -30,7 +31,7 @@ MONEY_HEAD = ("arm", "electricity", "hardware", "API", "total", "a problem", "a 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A table with its title and what to know of it."""
+    """A table with its title and what to know of it; without rows the notes say why there are none."""
 
     title: str
     head: Row
@@ -47,8 +48,8 @@ def sections(summary: Summary, costs: Costs | None = None) -> tuple[Section, ...
             ENDED_HEAD,
             tuple(_ended(row) for row in rows),
             (
-                "Attempts are problems times seeds. All but infrastructure errors, which are tried again by `atlas "
-                "bench resume`, count in the score as not solved.",
+                "Attempts are problems times seeds; each ends in one of these ways. An infrastructure error is no "
+                "verdict and counts nowhere; all others count in the score.",
             ),
         )
     ]
@@ -78,17 +79,30 @@ def sections(summary: Summary, costs: Costs | None = None) -> tuple[Section, ...
                 ),
             )
         )
-    return (*found, *(_cost_sections(costs) if costs else ()))
+    return (*found, *(cost_sections(costs) if costs else ()))
 
 
-def _cost_sections(costs: Costs) -> tuple[Section, ...]:
+def cost_sections(costs: Costs) -> tuple[Section, ...]:
+    """Energy and money alone."""
     if all(row.joules is None and row.api is None for row in costs.rows):
-        return (Section("Energy and money", ("arm", "total"), tuple((r.arm, "-") for r in costs.rows), costs.notes),)
+        return (Section("Energy and money", (), (), costs.notes),)
     found: list[Section] = []
     if any(row.joules is not None for row in costs.rows):
         found.append(Section("Energy", ENERGY_HEAD, tuple(_energy(row) for row in costs.rows)))
     money = tuple(_money(row) for row in costs.rows)
     return (*found, Section(f"Money, {costs.currency}", MONEY_HEAD, money, costs.notes))
+
+
+def month_section(months: Sequence[Month], title: str, versus: str | None) -> Section:
+    """Arms at a level of usage; ``versus`` is the API that the same tokens would be bought from."""
+    head = ("arm", "machine and electricity", *((f"same tokens at {versus}", "pays after, months") if versus else ()))
+    rows = tuple((m.arm, money(m.local), *(_versus(m) if versus else ())) for m in months)
+    return Section(title, head, rows)
+
+
+def _versus(month: Month) -> Row:
+    even = "never" if month.break_even is None else f"{month.break_even:.1f}"
+    return (money(month.instead), even)
 
 
 def _ended(row: ArmRow) -> Row:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from atlas.bench.attempts import SELECTED
 from atlas.bench.costs import Costs
 from atlas.bench.phases import PhaseRates
-from atlas.bench.report.measured import sections
+from atlas.bench.report.measured import Section, sections
 from atlas.bench.scores import FEWEST, Against, Score
 from atlas.bench.summary import ArmRow, Summary
 
@@ -154,8 +154,7 @@ def render(summary: Summary, costs: Costs | None = None) -> str:
         strata_cells(summary),
     ]
     parts = [grid(top, rows) for top, rows in tables if rows]
-    for section in sections(summary, costs):
-        parts.append("\n".join([section.title, "", grid(section.head, section.rows), *_filled(section.notes)]))
+    parts += map(section_text, sections(summary, costs))
     parts.append("\n".join(_filled(notes(summary))))
     return "\n\n".join(parts) + "\n"
 
@@ -196,6 +195,12 @@ def _phase_cells(arm: str, rates: PhaseRates) -> Row:
 
 def _percent(count: int, of: int) -> str:
     return f"{100 * count / of:.1f}%" if of else "-"
+
+
+def section_text(section: Section) -> str:
+    """A titled table and its notes as text."""
+    table = [grid(section.head, section.rows)] if section.rows else []
+    return "\n".join([section.title, "", *table, *_filled(section.notes)])
 
 
 def grid(top: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
