@@ -69,7 +69,7 @@ async def audit(root: Path, on_event: OnEvent) -> AuditReport:
         AtlasError: the replay could not be carried out.
     """
     files = RunFiles.at(absolute(root))
-    manifest = manifests.read(files)
+    manifest = manifests.read_own(files)
     if not files.seal.is_file():
         raise UsageError(f"{files.root} is not finished; `atlas bench resume` finishes it.")
     findings: list[Finding] = []

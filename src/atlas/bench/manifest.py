@@ -36,7 +36,10 @@ class SuiteInfo(BaseModel):
 
 
 class Manifest(BaseModel):
-    """``run.json``."""
+    """``run.json``. ``remarks`` belong into the report.
+
+    ``imported`` says where the verdicts come from of a run that was made elsewhere; otherwise it is empty.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,10 +53,15 @@ class Manifest(BaseModel):
     code_sha256: str
     versions: dict[str, str]
     hardware: dict[str, Any]
+    imported: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class Found(BaseModel):
-    """``solving.json``: what the solving process found on the machine; ``attempts`` counts resumed ones too."""
+    """``solving.json``: what the solving process found on the machine; ``attempts`` counts resumed ones too.
+
+    ``energy`` says what measures it (``sources``) and what cannot be measured and why (``missing``).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,6 +71,7 @@ class Found(BaseModel):
     wall: dict[str, Any]
     warnings: tuple[str, ...]
     attempts: int = 1
+    energy: dict[str, tuple[str, ...]] = {}
 
 
 def new_id() -> str:
@@ -105,6 +114,18 @@ def read(files: RunFiles) -> Manifest:
     manifest = read_model(files.manifest, Manifest)
     if manifest.format != FORMAT:
         raise UsageError(f"{files.root} was written in format {manifest.format}; this version reads {FORMAT}.")
+    return manifest
+
+
+def read_own(files: RunFiles) -> Manifest:
+    """The manifest of a run that was made here, and has a tape.
+
+    Raises:
+        UsageError: as for :func:`read`, or the run was imported.
+    """
+    manifest = read(files)
+    if manifest.imported:
+        raise UsageError(f"The run {manifest.id} was imported: it has no tape to resume, replay or audit.")
     return manifest
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from atlas.bench.jsonl import read_models
+from atlas.bench.jsonl import Model, read_models
 
 
 class Record(BaseModel):
@@ -48,9 +47,9 @@ class Submission(Record):
 
 
 class PoolCandidate(Record):
-    """One distinct candidate; ``count`` completions gave it.
+    """One distinct candidate; ``count`` completions gave it. Those of one ``behaviour`` gave the same outputs.
 
-    Of these ``derived`` made it from another candidate, and ``echoed`` gave it back as its own correction.
+    Of the completions ``derived`` made it from another candidate, and ``echoed`` gave it back as its own correction.
     """
 
     id: str
@@ -61,6 +60,7 @@ class PoolCandidate(Record):
     tokens: int
     derived: int = 0
     echoed: int = 0
+    behaviour: int | None = None
 
 
 class ObservedRow(Record):
@@ -115,6 +115,48 @@ class Seconds(Record):
     seconds: float
 
 
+class Energy(Record):
+    """What the machine drew during an attempt at a whole arm: joules by part and how it was measured.
+
+    ``idle_watts`` are what the parts drew with the model loaded and nothing asked; ``lost`` are parts that fell silent
+    and have no figure. Nothing at all where nothing can be measured.
+    """
+
+    arm: str
+    seed: int
+    joules: dict[str, float]
+    seconds: float
+    idle_watts: dict[str, float] = {}
+    lost: tuple[str, ...] = ()
+
+
+class Timing(Record):
+    """One live request: seconds until its first token (None where replies don't come token by token) and its last.
+
+    ``tokens`` over all its ``completions``, ``cut`` of which ended at their token limit.
+    """
+
+    arm: str
+    seed: int
+    first_token_s: float | None
+    seconds: float
+    tokens: int
+    completions: int
+    cut: int
+
+
+class Verdict(Record):
+    """One row of a run that was made elsewhere and imported: a problem's verdict and what is told of its cost."""
+
+    arm: str
+    seed: int = 0
+    problem: str
+    passed: bool
+    candidates: int = 1
+    generated_tokens: int = 0
+    seconds: float = 0.0
+
+
 class Divergence(Record):
     """A problem on which a replay asked for something that is not on the tape, or for something else."""
 
@@ -158,12 +200,41 @@ def grades(path: Path) -> dict[tuple[str, str], Grade]:
     return {(row.problem, row.code_sha256): row for _, row in read_models(path, Grade)}
 
 
-def seconds(path: Path) -> Iterator[Seconds]:
+def seconds(path: Path) -> tuple[Seconds, ...]:
     """In the order written; nothing when the file isn't there yet.
 
     Raises:
         UsageError: malformed.
     """
-    if path.is_file():
-        for _, row in read_models(path, Seconds):
-            yield row
+    return _appended(path, Seconds)
+
+
+def energy(path: Path) -> tuple[Energy, ...]:
+    """In the order written; nothing when the file isn't there.
+
+    Raises:
+        UsageError: malformed.
+    """
+    return _appended(path, Energy)
+
+
+def timings(path: Path) -> tuple[Timing, ...]:
+    """In the order written; nothing when the file isn't there.
+
+    Raises:
+        UsageError: malformed.
+    """
+    return _appended(path, Timing)
+
+
+def verdicts(path: Path) -> tuple[Verdict, ...]:
+    """In the order written.
+
+    Raises:
+        UsageError: absent or malformed.
+    """
+    return tuple(row for _, row in read_models(path, Verdict))
+
+
+def _appended(path: Path, kind: type[Model]) -> tuple[Model, ...]:
+    return tuple(row for _, row in read_models(path, kind)) if path.is_file() else ()

@@ -103,7 +103,7 @@ def _create(manifest: Manifest, parent: Path) -> Path:
 
 def _refuse_other_code(files: RunFiles) -> None:
     """Half of a run by one search and half by another would be a table of neither. A finished one has its answers."""
-    manifest = manifests.read(files)
+    manifest = manifests.read_own(files)
     places = [(arm.name, seed) for arm in manifest.spec.arms for seed in manifest.spec.seeds]
     if files.seal.is_file() or all(files.submissions(*place).is_file() for place in places):
         return

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from statistics import fmean, stdev
+from typing import Literal, TypeAlias
 
-from atlas.bench.stats import Interval, mcnemar, paired_bootstrap, wilson
+from atlas.bench.attempts import Attempt
+from atlas.bench.power import detectable_of
+from atlas.bench.stats import Interval, mcnemar, paired_bootstrap, pass_at_k, wilson
 
 FEWEST = 10
 """Problems below which no interval of a difference is given: resampling a few problems makes them look certain."""
@@ -30,7 +33,8 @@ class Against:
     """One arm minus another, over the ``problems`` that both have. ``interval`` is None for fewer than ``FEWEST``.
 
     ``gained`` and ``lost`` count problems solved in most seeds by one arm alone; ``p`` is McNemar's,
-    ``p_holm`` the same adjusted for the number of arms that are compared.
+    ``p_holm`` the same adjusted for the number of arms that are compared. ``detectable`` is the smallest true
+    difference that such a comparison finds four times in five, judged by how much the problems differ.
     """
 
     difference: float
@@ -40,6 +44,25 @@ class Against:
     lost: int
     p: float
     p_holm: float
+    detectable: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassAt:
+    """Unbiased pass@k over the problems and seeds of an arm, all of which drew ``k`` completions or more."""
+
+    k: int
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """How much chance there is in an arm: its score by seed, and the ``problems`` ``flipped`` of which are not the
+    same under all seeds."""
+
+    means: tuple[float, ...]
+    flipped: int
+    problems: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +74,16 @@ class Stratum:
     selected: Score
     against_first: Against | None
     against_control: Against | None
+
+
+def means(attempts: Iterable[Attempt], what: Literal["selected", "oracle", "random", "majority"]) -> dict[str, float]:
+    """By problem, over the seeds that have a verdict."""
+    found: dict[str, list[float]] = {}
+    for attempt in attempts:
+        value = getattr(attempt, what)
+        if value is not None:
+            found.setdefault(attempt.problem, []).append(value)
+    return {problem: fmean(values) for problem, values in found.items()}
 
 
 def score(scores: Scores) -> Score:
@@ -72,8 +105,42 @@ def against(first: Scores, second: Scores) -> Against | None:
     gained = sum(x <= 0.5 < y for x, y in zip(a, b, strict=True))
     lost = sum(y <= 0.5 < x for x, y in zip(a, b, strict=True))
     p = mcnemar(gained, lost)
-    interval = paired.interval if len(shared) >= FEWEST else None
-    return Against(paired.difference, interval, len(shared), gained, lost, p, p)
+    enough = len(shared) >= FEWEST
+    spread = stdev([y - x for x, y in zip(a, b, strict=True)]) if enough else 0.0
+    detectable = detectable_of(spread, len(shared)) if spread else None
+    interval = paired.interval if enough else None
+    return Against(paired.difference, interval, len(shared), gained, lost, p, p, detectable)
+
+
+def pass_at(attempts: Sequence[Attempt]) -> tuple[PassAt, ...]:
+    """pass@1, 2, 4 and so on, and for as many as every problem drew; nothing where that is undefined.
+
+    It is defined where all completions were drawn independently: none was made from another, all have a verdict.
+    """
+    counts = [(a.problem, a.completions, a.right) for a in attempts if a.outcome != "infrastructure"]
+    known = [(problem, n, right) for problem, n, right in counts if n is not None and right is not None]
+    most = min((n for _, n, _ in known), default=0)
+    if len(known) < len(counts) or most < 1:
+        return ()
+    found: list[PassAt] = []
+    for k in sorted({most, *(2**i for i in range(most.bit_length()) if 2**i <= most)}):
+        several: dict[str, list[float]] = {}
+        for problem, n, right in known:
+            several.setdefault(problem, []).append(pass_at_k(n, right, k))
+        found.append(PassAt(k, score({problem: fmean(values) for problem, values in several.items()})))
+    return tuple(found)
+
+
+def seeds(attempts: Sequence[Attempt]) -> Seeds:
+    """How an arm's seeds differ, over the problems that have a verdict under all of them."""
+    several: dict[str, dict[int, float]] = {}
+    for a in attempts:
+        if a.selected is not None:
+            several.setdefault(a.problem, {})[a.seed] = a.selected
+    wanted = sorted({a.seed for a in attempts})
+    whole = [by_seed for by_seed in several.values() if len(by_seed) == len(wanted)]
+    means = tuple(fmean(by_seed[seed] for by_seed in whole) for seed in wanted) if whole else ()
+    return Seeds(means, sum(len(set(by_seed.values())) > 1 for by_seed in whole), len(whole))
 
 
 def strata(

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,11 +22,13 @@ from atlas.bench.events import Event, OnEvent
 from atlas.bench.job import JOB, KEY_VARIABLE, Job
 from atlas.bench.jsonl import write_atomically, write_lines
 from atlas.bench.manifest import Found
+from atlas.bench.metering import Metering, sources_for
 from atlas.bench.process import child_main
 from atlas.bench.records import Divergence, Seconds
 from atlas.bench.spec import Arm, RunFiles, RunSpec
 from atlas.bench.suites import store
 from atlas.bench.wall import WallReport, deny
+from atlas.cost.sources import Found as Sources
 from atlas.engine.choice import Attached, opened
 from atlas.errors import LLMError, ReplayError, UsageError
 from atlas.gather import gather
@@ -57,6 +59,7 @@ class _Ground:
     sandbox: Sandbox | None
     in_flight: int
     on_event: OnEvent
+    metering: Metering
 
 
 async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> None:
@@ -73,17 +76,19 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
         on_event(Event("phase", "starting the sandbox" if live else "replaying"))
         sandbox = await stack.enter_async_context(await _sandbox(job.spec)) if live else None
         report = _wall(job)
+        metering = Metering(files, sources_for(job.spec.engine) if live else Sources((), ()))
         client = None
         if sandbox is not None:
             name = "attaching to the server" if job.spec.engine.kind == "endpoint" else "starting the engine"
             on_event(Event("phase", name))
             attached = await stack.enter_async_context(opened(job.spec.engine, api_key))
-            _note_found(job, sandbox.tier, report, attached, on_event)
+            _note_found(job, sandbox.tier, report, attached, on_event, metering.about)
             stack.callback(_note_crashes, job, attached, on_event)
             client = attached.client
+            await metering.watch_idle()
         problems = store.load(job.suite).problems[: job.spec.limit]
         in_flight = job.spec.concurrency or max(4, client.capabilities.slots if client else 1)
-        ground = _Ground(job, files, problems, client, sandbox, in_flight, on_event)
+        ground = _Ground(job, files, problems, client, sandbox, in_flight, on_event, metering)
         on_event(Event("phase", "solving", total=len(problems) * len(job.spec.arms) * len(job.spec.seeds)))
         for seed in job.spec.seeds:
             # An arm whose budget is another's use comes after it.
@@ -102,7 +107,14 @@ def _wall(job: Job) -> WallReport:
     return deny(job.deny, holes=job.spec.holes)
 
 
-def _note_found(job: Job, tier: str, wall: WallReport, attached: Attached, on_event: OnEvent) -> None:
+def _note_found(
+    job: Job,
+    tier: str,
+    wall: WallReport,
+    attached: Attached,
+    on_event: OnEvent,
+    energy: Mapping[str, tuple[str, ...]],
+) -> None:
     """Write down what was found on this machine."""
     files = RunFiles.at(job.root)
     before = manifests.found(files)
@@ -123,6 +135,7 @@ def _note_found(job: Job, tier: str, wall: WallReport, attached: Attached, on_ev
         wall=asdict(wall),
         warnings=warnings,
         attempts=before.attempts + 1 if before else 1,
+        energy=dict(energy),
     )
     write_atomically(files.found, found.model_dump_json(indent=1) + "\n")
     for warning in warnings:
@@ -152,10 +165,12 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
     files.tape(arm.name, seed).parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with Tape.open(files.tape(arm.name, seed), readonly=not live) as tape:
-        tools = Tools(tape, ground.client, ground.sandbox, ground.job.mode)
+        client = ground.client and ground.metering.timed(ground.client, arm.name, seed)
+        tools = Tools(tape, client, ground.sandbox, ground.job.mode)
         solving = _ArmRun(ground, arm, seed, chosen, tools)
         try:
-            answers = await solving.all()
+            async with ground.metering.energy(arm.name, seed) if live else nullcontext():
+                answers = await solving.all()
         finally:
             if live:
                 _note_seconds(files, Seconds(arm=arm.name, seed=seed, seconds=time.monotonic() - began))

@@ -3,7 +3,7 @@
 run.json                      the manifest: the spec and everything that explains the numbers
 tapes/<arm>-<seed>.sqlite     every exchange and observation
 submissions/<arm>-<seed>.jsonl, pools/<arm>-<seed>.jsonl      what was handed over; all candidates
-seconds.jsonl                 how long it took (not part of what is compared byte for byte)
+seconds.jsonl, timings.jsonl, energy.jsonl      how long it took and what it drew (no part of what is compared)
 seal.json                     sha256 of the above, written before the grader may open the keys
 grades.jsonl, summary.json    verdicts and the table's numbers
 """
@@ -169,6 +169,21 @@ class RunFiles:
     def seconds(self) -> Path:
         """How long problems and arms took."""
         return self.out / "seconds.jsonl"
+
+    @property
+    def timings(self) -> Path:
+        """How long requests took, one a line."""
+        return self.out / "timings.jsonl"
+
+    @property
+    def energy(self) -> Path:
+        """What the machine drew, an attempt at an arm a line."""
+        return self.out / "energy.jsonl"
+
+    @property
+    def verdicts(self) -> Path:
+        """The rows of a run that was made elsewhere, in place of submissions, pools and grades."""
+        return self.root / "verdicts.jsonl"
 
     @property
     def found(self) -> Path:

@@ -99,6 +99,28 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * tail / 2**n)
 
 
+def pass_at_k(n: int, right: int, k: int) -> float:
+    """Unbiased estimate of P(any of ``k`` draws is right) from ``right`` of ``n`` (Chen et al. 2021, arXiv 2107.03374).
+
+    Raises:
+        ValueError: fewer than ``k`` were drawn, which leaves it undefined, or the counts are no counts.
+    """
+    if not 1 <= k <= n or not 0 <= right <= n:
+        raise ValueError(f"pass@{k} is not defined for {right} right of {n}")
+    return 1 - math.comb(n - right, k) / math.comb(n, k)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least ``share`` of ``values`` do not exceed (nearest rank): one that was measured.
+
+    Raises:
+        ValueError: there is no value, or ``share`` is outside (0, 1].
+    """
+    if not values or not 0 < share <= 1:
+        raise ValueError(f"no percentile {share} of {len(values)} values")
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """P-values adjusted for testing several arms (Holm, Scand. J. Statist. 6, 1979), in the order given."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from atlas.bench import manifest as manifests
 from atlas.bench import records
-from atlas.bench.home import find_suite
-from atlas.bench.manifest import Manifest
+from atlas.bench.attempts import SELECTED, Attempt, Graded, read
+from atlas.bench.consumed import Consumed, consumed
 from atlas.bench.phases import PhaseRates, Solve, phase_rates
-from atlas.bench.records import Grade, PoolRecord, Submission, code_sha256
-from atlas.bench.scores import Against, Score, Scores, Stratum, against, gap_closed, score, strata
-from atlas.bench.spec import Arm, RunFiles
+from atlas.bench.records import Submission
+from atlas.bench.scores import (
+    Against,
+    PassAt,
+    Score,
+    Scores,
+    Seeds,
+    Stratum,
+    against,
+    gap_closed,
+    means,
+    pass_at,
+    score,
+    seeds,
+    strata,
+)
+from atlas.bench.spec import RunFiles
+from atlas.bench.speed import Speed, speed
 from atlas.bench.stats import holm
-from atlas.bench.suites import store
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +51,13 @@ class ArmRow:
     * ``selected``: selected@1, the submitted answer is right
     * ``oracle``: any candidate of the pool is right; what a perfect selection would get
     * ``random``: share of right programs among all completions; what a blind choice would get
+    * ``majority``: what a vote by identical outputs would get; ``pass_at``: unbiased pass@k, where it is defined
     * ``gap_closed``: ``(selected - random) / (oracle - random)``, None where there is no gap
     * tokens, requests and executions are sums over problems and seeds; ``seconds`` is wall time
-    * ``unanswered``: no usable candidate (counts as wrong); ``limits``: submissions that hit a time, memory or
-      output limit (count as wrong); ``infrastructure``: no verdict through no fault of the search (not
-      counted)
+    * of its ``attempts`` (problems times seeds) each is one of: ``solved``; ``wrong``; ``unanswered``, no usable
+      candidate; ``truncated`` or ``late``, none since replies were cut off by their token limit or the deadline;
+      ``limits``, the program hit a time, memory or output limit; ``infrastructure``, no verdict through no fault of
+      the search, which alone is not counted in the scores
     * ``controls``: comparisons with the arms that are matched to this one; ``phases``: what its later phases changed
     """
 
@@ -49,6 +65,8 @@ class ArmRow:
     selected: Score
     oracle: Score
     random: Score
+    majority: Score
+    pass_at: tuple[PassAt, ...]
     gap_closed: float | None
     generated_tokens: int
     prompt_tokens: int
@@ -56,18 +74,31 @@ class ArmRow:
     requests: int
     executions: int
     seconds: float
+    attempts: int
+    solved: int
+    wrong: int
     unanswered: int
+    truncated: int
+    late: int
     limits: int
     infrastructure: int
+    seeds: Seeds
+    speed: Speed
+    consumed: Consumed
     against_first: Against | None
     controls: tuple[Control, ...]
     phases: tuple[PhaseRates, ...]
     strata: tuple[Stratum, ...]
 
+    @property
+    def gap(self) -> float | None:
+        """The selection gap: what a perfect choice would add; None where no pool is known."""
+        return self.oracle.mean - self.selected.mean if self.oracle.problems else None
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A run's table. ``rows`` are in the order of the run's arms."""
+    """A run's table. ``rows`` are in the order of the run's arms; ``measure`` is what their scores are."""
 
     run: str
     suite: str
@@ -75,161 +106,110 @@ class Summary:
     problems: int
     rows: tuple[ArmRow, ...]
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """One problem, arm and seed; None where there is no verdict."""
-
-    selected: float | None
-    oracle: float | None
-    random: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A graded run as its files have it. ``answers`` and ``pools`` by arm, then by problem and seed."""
-
-    files: RunFiles
-    manifest: Manifest
-    grades: Mapping[tuple[str, str], Grade]
-    tags: Mapping[str, Mapping[str, str]]
-    answers: Mapping[str, Mapping[tuple[str, int], Submission]]
-    pools: Mapping[str, Mapping[tuple[str, int], PoolRecord]]
-
-    def passes(self, problem: str, code: str) -> float | None:
-        """1 right, 0 wrong, None without a verdict."""
-        grade = self.grades.get((problem, code_sha256(code)))
-        return None if grade is None or grade.outcome == "lost" else float(grade.outcome == "pass")
-
-    def outcomes(self, arm: str) -> dict[str, list[_Outcome]]:
-        """By problem, a seed an entry."""
-        found: dict[str, list[_Outcome]] = {}
-        for (problem, seed), answer in self.answers[arm].items():
-            found.setdefault(problem, []).append(_outcome(self, answer, self.pools[arm].get((problem, seed))))
-        return found
-
-    def controls(self, arm: str) -> list[Arm]:
-        """The arms that are matched to this one, problem by problem first."""
-        return sorted((a for a in self.manifest.spec.arms if a.match == arm), key=lambda a: a.match_total)
-
-    def tokens(self, arm: str) -> int:
-        """Generated tokens over all problems and seeds."""
-        return sum(answer.usage.generated_tokens for answer in self.answers[arm].values())
+    measure: str = SELECTED
 
 
 def summarize(files: RunFiles) -> Summary:
-    """Compute the table of a graded run.
+    """Compute the table of a graded or imported run.
 
     Raises:
         UsageError: a file is absent or malformed.
     """
-    run = _read(files)
-    outcomes = {arm.name: run.outcomes(arm.name) for arm in run.manifest.spec.arms}
-    selected = {arm: _means(several, lambda o: o.selected) for arm, several in outcomes.items()}
+    run = read(files)
     found = manifests.found(files)
     return Summary(
         run.manifest.id,
         run.manifest.suite.name,
         len(run.manifest.spec.seeds),
         run.manifest.suite.problems,
-        _adjusted([_row(run, arm.name, outcomes[arm.name], selected) for arm in run.manifest.spec.arms]),
-        found.warnings if found else (),
+        _adjusted(_Rows(run).all()),
+        (*(found.warnings if found else ()), *run.manifest.remarks),
+        run.measure,
     )
 
 
-def _read(files: RunFiles) -> _Run:
-    manifest = manifests.read(files)
-    suite = store.load(find_suite(manifest.suite.name).problems)
-    places = [(arm.name, seed) for arm in manifest.spec.arms for seed in manifest.spec.seeds]
-    answers: dict[str, dict[tuple[str, int], Submission]] = {arm: {} for arm, _ in places}
-    pools: dict[str, dict[tuple[str, int], PoolRecord]] = {arm: {} for arm, _ in places}
-    for arm, seed in places:
-        answers[arm] |= {(p, seed): row for p, row in records.submissions(files.submissions(arm, seed)).items()}
-        pools[arm] |= {(p, seed): row for p, row in records.pools(files.pool(arm, seed)).items()}
-    grades, tags = records.grades(files.grades), {p.id: p.tags for p in suite.problems}
-    return _Run(files, manifest, grades, tags, answers, pools)
+class _Rows:
+    """A run's rows, from its attempts by arm."""
 
+    def __init__(self, run: Graded) -> None:
+        self._run, self._by_arm = run, run.by_arm()
+        self._selected = {arm: means(attempts, "selected") for arm, attempts in self._by_arm.items()}
+        self._seconds = records.seconds(run.files.seconds)
+        self._timings = records.timings(run.files.timings)
+        self._energy = records.energy(run.files.energy)
 
-def _row(run: _Run, arm: str, outcomes: Mapping[str, Sequence[_Outcome]], selected: Mapping[str, Scores]) -> ArmRow:
-    answers = run.answers[arm].values()
-    usage = Counter[str]()
-    for answer in answers:
-        usage.update(answer.usage.model_dump())
-    mine, oracle = score(selected[arm]), score(_means(outcomes, lambda o: o.oracle))
-    random = score(_means(outcomes, lambda o: o.random))
-    first = next(iter(selected))
-    before: Scores = selected[first] if arm != first else {}
-    controls = tuple(_control(run, arm, control.name, selected) for control in run.controls(arm))
-    control: Scores = selected[controls[0].arm] if controls else {}
-    return ArmRow(
-        arm=arm,
-        selected=mine,
-        oracle=oracle,
-        random=random,
-        gap_closed=gap_closed(mine, oracle, random),
-        generated_tokens=usage["generated_tokens"],
-        prompt_tokens=usage["prompt_tokens"],
-        cached_tokens=usage["cached_tokens"],
-        requests=usage["requests"],
-        executions=usage["executions"],
-        seconds=sum(s.seconds for s in records.seconds(run.files.seconds) if s.arm == arm and not s.problem),
-        unanswered=sum(a.code is None and not a.lost for a in answers),
-        limits=sum(_hit_a_limit(run, a) for a in answers),
-        infrastructure=sum(o.selected is None for several in outcomes.values() for o in several),
-        against_first=against(before, selected[arm]),
-        controls=controls,
-        phases=_phases(run, arm),
-        strata=strata(selected[arm], before, control, run.tags),
-    )
+    def all(self) -> list[ArmRow]:
+        """One an arm, in the run's order."""
+        return [self._row(arm, attempts) for arm, attempts in self._by_arm.items()]
 
+    def _row(self, arm: str, attempts: Sequence[Attempt]) -> ArmRow:
+        usage, ended = Counter[str](), Counter(a.outcome for a in attempts)
+        for attempt in attempts:
+            usage.update(attempt.usage.model_dump())
+        selected, oracle, random = (score(means(attempts, what)) for what in ("selected", "oracle", "random"))
+        first = next(iter(self._selected))
+        before: Scores = self._selected[first] if arm != first else {}
+        controls = tuple(self._control(arm, control.name) for control in self._run.controls(arm))
+        control: Scores = self._selected[controls[0].arm] if controls else {}
+        seconds = self._took(arm, attempts)
+        timings = [t for t in self._timings if t.arm == arm]
+        return ArmRow(
+            arm=arm,
+            selected=selected,
+            oracle=oracle,
+            random=random,
+            majority=score(means(attempts, "majority")),
+            pass_at=pass_at(attempts),
+            gap_closed=gap_closed(selected, oracle, random),
+            generated_tokens=usage["generated_tokens"],
+            prompt_tokens=usage["prompt_tokens"],
+            cached_tokens=usage["cached_tokens"],
+            requests=usage["requests"],
+            executions=usage["executions"],
+            seconds=seconds,
+            attempts=len(attempts),
+            solved=ended["right"],
+            wrong=ended["wrong"],
+            unanswered=ended["no program"],
+            truncated=ended["truncated"],
+            late=ended["deadline"],
+            limits=ended["over a limit"],
+            infrastructure=ended["infrastructure"],
+            seeds=seeds(attempts),
+            speed=speed(timings, attempts, usage["generated_tokens"], seconds),
+            consumed=consumed([e for e in self._energy if e.arm == arm]),
+            against_first=against(before, self._selected[arm]),
+            controls=controls,
+            phases=self._phases(arm),
+            strata=strata(self._selected[arm], before, control, self._run.tags),
+        )
 
-def _control(run: _Run, arm: str, control: str, selected: Mapping[str, Scores]) -> Control:
-    ratio = run.tokens(control) / max(run.tokens(arm), 1)
-    return Control(control, against(selected[control], selected[arm]), ratio)
+    def _took(self, arm: str, attempts: Sequence[Attempt]) -> float:
+        """Wall time of the whole arm; the sum over its problems where they were worked on one after the other."""
+        if self._run.manifest.imported:
+            return sum(a.seconds or 0.0 for a in attempts)
+        return sum(s.seconds for s in self._seconds if s.arm == arm and not s.problem)
 
+    def _control(self, arm: str, control: str) -> Control:
+        ratio = self._tokens(control) / max(self._tokens(arm), 1)
+        return Control(control, against(self._selected[control], self._selected[arm]), ratio)
 
-def _phases(run: _Run, arm: str) -> tuple[PhaseRates, ...]:
-    """Of the phases behind the first that the arm's strategy has."""
-    rounds: Sequence[Mapping[str, int]] = run.manifest.strategies.get(arm, {}).get("rounds", ())
-    later = {int(row["phase"]) for row in rounds} - {int(rounds[0]["phase"])} if rounds else set[int]()
-    controls = run.controls(arm)
-    control: Mapping[tuple[str, int], Submission] = run.answers[controls[0].name] if controls else {}
-    solves = [
-        Solve(answer, run.pools[arm][place], control.get(place))
-        for place, answer in run.answers[arm].items()
-        if place in run.pools[arm]
-    ]
-    return phase_rates(solves, later, run.passes)
+    def _tokens(self, arm: str) -> int:
+        return sum(a.usage.generated_tokens for a in self._by_arm[arm])
 
-
-def _hit_a_limit(run: _Run, answer: Submission) -> bool:
-    grade = None if answer.code is None else run.grades.get((answer.problem, code_sha256(answer.code)))
-    return grade is not None and grade.outcome == "limit"
-
-
-def _outcome(run: _Run, answer: Submission, pool: PoolRecord | None) -> _Outcome:
-    if answer.lost:
-        return _Outcome(None, None, None)
-    selected = 0.0 if answer.code is None else run.passes(answer.problem, answer.code)
-    if pool is None:
-        return _Outcome(selected, selected, selected)
-    verdicts = [(run.passes(answer.problem, c.code), c.count) for c in pool.candidates]
-    known = [(passed, count) for passed, count in verdicts if passed is not None]
-    drawn = sum(count for _, count in known) + pool.unusable
-    # The pool holds the submission, so an oracle below it could only come from a lost verdict.
-    oracle = max([passed for passed, _ in known] + [selected or 0.0])
-    chance = sum(passed * count for passed, count in known) / drawn if drawn else 0.0
-    return _Outcome(selected, None if selected is None else oracle, None if selected is None else chance)
-
-
-def _means(outcomes: Mapping[str, Sequence[_Outcome]], value: Callable[[_Outcome], float | None]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for problem, several in outcomes.items():
-        known = [v for o in several if (v := value(o)) is not None]
-        if known:
-            found[problem] = sum(known) / len(known)
-    return found
+    def _phases(self, arm: str) -> tuple[PhaseRates, ...]:
+        """Of the phases behind the first that the arm's strategy has."""
+        run = self._run
+        rounds: Sequence[Mapping[str, int]] = run.manifest.strategies.get(arm, {}).get("rounds", ())
+        later = {int(row["phase"]) for row in rounds} - {int(rounds[0]["phase"])} if rounds else set[int]()
+        controls = run.controls(arm)
+        control: Mapping[tuple[str, int], Submission] = run.answers[controls[0].name] if controls else {}
+        solves = [
+            Solve(answer, run.pools[arm][place], control.get(place))
+            for place, answer in run.answers.get(arm, {}).items()
+            if place in run.pools[arm]
+        ]
+        return phase_rates(solves, later, run.passes)
 
 
 def _adjusted(rows: Sequence[ArmRow]) -> tuple[ArmRow, ...]:

@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "quantize": ("atlas.cli.quantize", "Make a smaller file of a model, with llama.cpp's mixture of that name."),
     "tools": ("atlas.cli.tools", "List and build llama.cpp's own tools, which calibrate and measure use."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
+    "cost": ("atlas.cli.cost", "Say what runs and machines cost: energy, hardware, APIs, and when owning pays."),
 }
 
 

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from atlas.cli.compare import compare
+from atlas.cli.export import export
+from atlas.cli.import_run import import_run
 from atlas.cli.options import (
     Duration,
     NewFile,
@@ -23,8 +26,9 @@ from atlas.cli.options import (
     model_options,
     sandbox_option,
 )
+from atlas.cli.power import power
 from atlas.cli.replay import replay
-from atlas.cli.report import report
+from atlas.cli.report import report, run_folder
 from atlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +49,8 @@ def bench() -> None:
     """Import or make suites, run and resume them, show and audit the results."""
 
 
-bench.add_command(replay)
+for command in (replay, compare, export, import_run, power):
+    bench.add_command(command)
 
 
 @bench.command("import", epilog="Example: atlas bench import humaneval --data HumanEval.jsonl.gz")
@@ -170,7 +175,7 @@ def resume(run_id: str, html: Path | None, as_json: bool) -> None:
     """Finish an interrupted run; what it recorded is not asked again."""
     from atlas.bench.run import resume as go_on  # noqa: PLC0415
 
-    root = _root(run_id)
+    root = run_folder(run_id)
     _finish(lambda watch: go_on(root, watch, api_key=api_key()), html, as_json, root=str(root))
 
 
@@ -184,9 +189,9 @@ def show(run_id: str, html: Path | None, as_json: bool) -> None:
     from atlas.bench.spec import RunFiles  # noqa: PLC0415
     from atlas.bench.summary import summarize  # noqa: PLC0415
 
-    root = _root(run_id)
+    root = run_folder(run_id)
     files = RunFiles.at(root)
-    if not files.grades.is_file():
+    if not files.grades.is_file() and not files.verdicts.is_file():
         raise UsageError(f"The run {run_id} has no grades yet: `atlas bench resume {run_id}` finishes it.")
     report(RunResult(root, summarize(files)), html, as_json=as_json)
 
@@ -202,7 +207,7 @@ def audit(run_id: str, as_json: bool) -> int:
     from atlas.bench.audit import audit as check  # noqa: PLC0415
     from atlas.cli.watch_run import watching_run  # noqa: PLC0415
 
-    root = _root(run_id)
+    root = run_folder(run_id)
     with watching_run(quiet=as_json) as watch:
         found = asyncio.run(check(root, watch))
     if as_json:
@@ -252,6 +257,7 @@ def _row(folder: Path) -> dict[str, Any]:
     files = RunFiles.at(folder)
     about = manifest.read(files)
     state = "graded" if files.summary.is_file() else "sealed" if files.seal.is_file() else "unfinished"
+    state = "imported" if about.imported else state
     return {
         "id": about.id,
         "suite": about.suite.name,
@@ -259,19 +265,6 @@ def _row(folder: Path) -> dict[str, Any]:
         "state": state,
         "folder": str(folder),
     }
-
-
-def _root(run_id: str) -> Path:
-    """A run by its id, a unique beginning of it, or its folder."""
-    from atlas.bench.home import runs_root  # noqa: PLC0415
-
-    if (Path(run_id) / "run.json").is_file():
-        return Path(run_id)
-    found = [p.parent for p in runs_root().glob("*/run.json") if p.parent.name.startswith(run_id)]
-    if len(found) != 1:
-        what = f"{len(found)} runs begin with {run_id!r}" if found else f"There is no run {run_id!r}"
-        raise UsageError(f"{what}; `atlas bench list` shows those there are.")
-    return found[0]
 
 
 def _finish(

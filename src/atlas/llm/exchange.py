@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 import httpx
 
@@ -34,7 +35,7 @@ async def exchange(
     Raises:
         LLMError: any of ``atlas.llm.errors``.
     """
-    start = time.monotonic()
+    start, first_token_s = time.monotonic(), None
     collector = Collector(request.n, raw=prompt is not None)
     limit = (1 << 20) + request.n * request.max_tokens * _BYTES_PER_TOKEN
     url = f"{transport.base}/{'chat/completions' if prompt is None else 'completions'}"
@@ -45,7 +46,9 @@ async def exchange(
         ):
             async for document in documents:
                 collector.feed(document)
-        return collector.reply(time.monotonic() - start)
+                if first_token_s is None and capabilities.streaming and not collector.empty:
+                    first_token_s = time.monotonic() - start
+        return replace(collector.reply(time.monotonic() - start), first_token_s=first_token_s)
     except ErrorInReply as e:
         # The status line had already said 200.
         raise transport.error(500, e.args[0]) from None

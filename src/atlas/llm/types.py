@@ -82,8 +82,9 @@ class Reply:
     """The server's answer. ``prompt_tokens`` are counted once a request that evaluates its prompt once.
 
     ``cached_tokens`` are those of the prompt that the server took from its cache. ``seconds`` is wall time,
-    waiting included. ``estimated`` says that the server did not tell every count and some were estimated. Of the
-    tokens that a draft model guessed (``drafted``), ``accepted`` were right; llama.cpp tells it.
+    waiting included, and ``first_token_s`` what of it passed before the first token of the first choice, where
+    replies come token by token. ``estimated`` says that the server did not tell every count and some were estimated.
+    Of the tokens that a draft model guessed (``drafted``), ``accepted`` were right; llama.cpp tells it.
     """
 
     completions: tuple[Completion, ...]
@@ -93,6 +94,7 @@ class Reply:
     estimated: bool = False
     drafted: int = 0
     accepted: int = 0
+    first_token_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

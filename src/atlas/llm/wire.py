@@ -278,6 +278,7 @@ def merged(replies: Iterable[Reply], seconds: float) -> Reply:
         estimated=any(r.estimated for r in parts),
         drafted=sum(r.drafted for r in parts),
         accepted=sum(r.accepted for r in parts),
+        first_token_s=parts[0].first_token_s if parts else None,
     )
 
 

@@ -9,15 +9,17 @@ import json
 from collections.abc import Sequence
 from html import escape
 
+from atlas.bench.costs import Costs
 from atlas.bench.manifest import Found, Manifest
+from atlas.bench.report.measured import sections
 from atlas.bench.report.table import (
     CONTROL_HEAD,
     COST_HEAD,
-    HEAD,
     PHASE_HEAD,
     cells,
     control_rows,
     cost_cells,
+    head,
     notes,
     phase_rows,
     strata_cells,
@@ -48,16 +50,16 @@ svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 13px s
 _ROW, _LEFT, _WIDTH = 28, 190, 480
 
 
-def render(summary: Summary, manifest: Manifest, found: Found | None) -> str:
+def render(summary: Summary, manifest: Manifest, found: Found | None, costs: Costs | None = None) -> str:
     """The whole file as text (UTF-8)."""
-    head, strata = strata_cells(summary)
+    top, strata = strata_cells(summary)
     parts = [
         f"<h1>{escape(summary.suite)}: {summary.problems} problems</h1>",
         f'<p class="note">run {escape(summary.run)}, {escape(manifest.created)}</p>',
-        _table(HEAD, [cells(row) for row in summary.rows]),
+        _table(head(summary), [cells(row) for row in summary.rows]),
         "<h2>Cost</h2>",
         _table(COST_HEAD, [cost_cells(row) for row in summary.rows]),
-        "<h2>Selected@1 with 95% intervals (ring: oracle of the pool)</h2>",
+        "<h2>Score with 95% intervals (ring: oracle of the pool)</h2>",
         _plot([(row.arm, row.selected, row.oracle) for row in summary.rows]),
     ]
     if controls := control_rows(summary):
@@ -65,7 +67,11 @@ def render(summary: Summary, manifest: Manifest, found: Found | None) -> str:
     if phases := phase_rows(summary):
         parts += ["<h2>What the later phases changed</h2>", _table(PHASE_HEAD, phases)]
     if strata:
-        parts += ["<h2>By strata: selected@1</h2>", _table(head, strata)]
+        parts += ["<h2>By strata: selected@1</h2>", _table(top, strata)]
+    for section in sections(summary, costs):
+        parts.append(f"<h2>{escape(section.title)}</h2>")
+        parts += [_table(section.head, section.rows)] if section.rows else []
+        parts += [f'<p class="note">{escape(note)}</p>' for note in section.notes]
     parts += ["<h2>What was measured</h2>", *(f"<p>{escape(note)}</p>" for note in notes(summary))]
     parts += [_details("Manifest", manifest.model_dump(mode="json"))]
     if found is not None:

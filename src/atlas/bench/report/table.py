@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from textwrap import fill
 from typing import TypeAlias
 
+from atlas.bench.attempts import SELECTED
+from atlas.bench.costs import Costs
 from atlas.bench.phases import PhaseRates
+from atlas.bench.report.measured import Section, sections
 from atlas.bench.scores import FEWEST, Against, Score
 from atlas.bench.summary import ArmRow, Summary
 
 Row: TypeAlias = tuple[str, ...]
 
-HEAD = ("arm", "selected@1", "95%", "oracle", "random", "gap closed", "vs first", "95%", "p")
+HEAD = ("arm", "selected@1", "95%", "oracle", "random", "gap closed", "vs first", "95%", "p", "can see")
 COST_HEAD = ("arm", "generated tokens", "prompt tokens", "cached", "requests", "executions", "seconds")
 CONTROL_HEAD = ("arm", "control with its tokens", "tokens", "arm - control", "95%", "only arm", "only control", "p")
 PHASE_HEAD = (
@@ -54,7 +57,13 @@ def cells(row: ArmRow) -> Row:
         percent(row.random),
         "-" if row.gap_closed is None else f"{row.gap_closed:.2f}",
         *points(row.against_first),
+        _detectable(row.against_first),
     )
+
+
+def head(summary: Summary) -> Row:
+    """``HEAD`` with the name of what this run's scores are."""
+    return tuple(summary.measure if cell == SELECTED else cell for cell in HEAD)
 
 
 def cost_cells(row: ArmRow) -> Row:
@@ -108,14 +117,18 @@ def strata_cells(summary: Summary) -> tuple[Row, list[Row]]:
 def notes(summary: Summary) -> tuple[str, ...]:
     """What was measured, in sentences; then everything that went wrong."""
     seeds = f"{summary.seeds} seed{'s' if summary.seeds != 1 else ''}"
-    lines = [
-        f"{summary.problems} problems of {summary.suite}, {seeds}, run {summary.run}.",
-        "selected@1: the one answer handed over, graded once behind the seal; "
-        "oracle: any candidate is right; random: a completion drawn blindly; "
-        "gap closed: (selected - random) / (oracle - random).",
+    lines = [f"{summary.problems} problems of {summary.suite}, {seeds}, run {summary.run}."]
+    if summary.measure == SELECTED:
+        lines.append(
+            "selected@1: the one answer handed over, graded once behind the seal; "
+            "oracle: any candidate is right; random: a completion drawn blindly; "
+            "gap closed: (selected - random) / (oracle - random)."
+        )
+    lines.append(
         "Intervals: Wilson for scores, paired bootstrap over problems for differences; p: exact McNemar "
-        "with Holm's adjustment. Tokens include discarded and cancelled completions.",
-    ]
+        "with Holm's adjustment; can see: the smallest true difference, in points, that such a comparison finds four "
+        "times in five. Tokens include discarded and cancelled completions."
+    )
     if any(row.controls for row in summary.rows):
         lines.append(
             "Controls: an arm whose budget was what the other arm generated, on each problem (match) or on average "
@@ -128,28 +141,30 @@ def notes(summary: Summary) -> tuple[str, ...]:
             "that entered, some have an answer of the first control, with the tokens of the whole arm (with control): "
             "what the phase (there) and the control made of the same leaders, in percent of these."
         )
-    for row in summary.rows:
-        counts = {
-            "answers without a usable program (counted as wrong)": row.unanswered,
-            "answers over a time, memory or output limit (counted as wrong)": row.limits,
-            "infrastructure errors (not counted)": row.infrastructure,
-        }
-        lines += [f"{row.arm}: {count} {what}." for what, count in counts.items() if count]
     return (*lines, *(f"Warning: {warning}" for warning in summary.warnings))
 
 
-def render(summary: Summary) -> str:
-    """The whole report as text of fixed columns."""
+def render(summary: Summary, costs: Costs | None = None) -> str:
+    """The whole report as text of fixed columns; with ``costs``, what it took in energy and money."""
     tables = [
-        (HEAD, [cells(row) for row in summary.rows]),
+        (head(summary), [cells(row) for row in summary.rows]),
         (COST_HEAD, [cost_cells(row) for row in summary.rows]),
         (CONTROL_HEAD, control_rows(summary)),
         (PHASE_HEAD, phase_rows(summary)),
         strata_cells(summary),
     ]
-    parts = [_grid(head, rows) for head, rows in tables if rows]
-    parts.append("\n".join(fill(note, _WIDTH, subsequent_indent="  ") for note in notes(summary)))
+    parts = [grid(top, rows) for top, rows in tables if rows]
+    parts += map(section_text, sections(summary, costs))
+    parts.append("\n".join(_filled(notes(summary))))
     return "\n\n".join(parts) + "\n"
+
+
+def _filled(sentences: Sequence[str]) -> list[str]:
+    return [fill(sentence, _WIDTH, subsequent_indent="  ") for sentence in sentences]
+
+
+def _detectable(against: Against | None) -> str:
+    return "" if against is None or against.detectable is None else f"{100 * against.detectable:.1f}"
 
 
 def _between(against: Against) -> str:
@@ -182,11 +197,18 @@ def _percent(count: int, of: int) -> str:
     return f"{100 * count / of:.1f}%" if of else "-"
 
 
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
+def section_text(section: Section) -> str:
+    """A titled table and its notes as text."""
+    table = [grid(section.head, section.rows)] if section.rows else []
+    return "\n".join([section.title, "", *table, *_filled(section.notes)])
+
+
+def grid(top: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as text: names to the left, numbers to the right."""
+    widths = [max(len(line[i]) for line in (top, *rows)) for i in range(len(top))]
 
     def line(cells: Sequence[str]) -> str:
         name, *numbers = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
         return "  ".join([name.strip().ljust(widths[0]), *numbers]).rstrip()
 
-    return "\n".join([line(head), "  ".join("-" * w for w in widths), *map(line, rows)])
+    return "\n".join([line(top), "  ".join("-" * w for w in widths), *map(line, rows)])

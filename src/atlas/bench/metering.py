@@ -1,0 +1,120 @@
+"""What a run notes of its own speed and energy while it solves; nothing of it is handed over or replayed."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from atlas.bench.records import Energy, Record, Timing
+from atlas.bench.spec import RunFiles
+from atlas.cost.meter import idle_watts, metered
+from atlas.cost.sources import Found, find
+from atlas.engine.choice import EngineChoice
+from atlas.llm.types import Capabilities, Client, Reply, Request
+from atlas.store.tape import canonical
+
+_ELSEWHERE = "The model runs on another machine: what that one draws is not known here."
+
+
+def sources_for(engine: EngineChoice) -> Found:
+    """What measures the machine that the model runs on; nothing where that is not this one."""
+    if engine.kind == "endpoint" and not is_here(engine.url):
+        return Found((), (_ELSEWHERE,))
+    return find()
+
+
+def is_here(url: str) -> bool:
+    """Whether a server's URL is this machine's own."""
+    host = urlsplit(url if "://" in url else f"//{url}").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Metering:
+    """The meters of one run. ``idle`` is what the parts draw with the model loaded and nothing asked."""
+
+    def __init__(self, files: RunFiles, found: Found) -> None:
+        self._files, self._found = files, found
+        self._idle: Mapping[str, float] = {}
+
+    @property
+    def about(self) -> dict[str, tuple[str, ...]]:
+        """What is measured and how, and what is not and why."""
+        sources = tuple(f"{source.part}: {source.how}" for source in self._found.sources)
+        return {"sources": sources, "missing": self._found.missing}
+
+    async def watch_idle(self) -> None:
+        """See what is drawn before the work; takes no time where nothing can be measured."""
+        self._idle = await idle_watts(self._found.sources)
+
+    @asynccontextmanager
+    async def energy(self, arm: str, seed: int) -> AsyncGenerator[None]:
+        """Note what an attempt at an arm draws, however it ends."""
+        drawn = None
+        try:
+            async with metered(self._found.sources) as drawn:
+                yield
+        finally:
+            if drawn is not None:
+                lost = tuple(drawn.lost)
+                row = Energy(arm=arm, seed=seed, joules=drawn.joules, seconds=drawn.seconds, lost=lost)
+                _append(self._files.energy, row.model_copy(update={"idle_watts": dict(self._idle)}))
+
+    def timed(self, client: Client, arm: str, seed: int) -> Client:
+        """``client``, with the times of its answered requests noted."""
+
+        def note(first: float | None, seconds: float, reply: Reply) -> None:
+            row = Timing(
+                arm=arm,
+                seed=seed,
+                first_token_s=first,
+                seconds=seconds,
+                tokens=sum(c.tokens for c in reply.completions),
+                completions=len(reply.completions),
+                cut=sum(c.finish == "length" for c in reply.completions),
+            )
+            _append(self._files.timings, row)
+
+        return _Timed(client, note)
+
+
+class _Timed:
+    """A client that tells of every reply how long it took. All else is the client's own."""
+
+    def __init__(self, client: Client, note: Callable[[float | None, float, Reply], None]) -> None:
+        self._client, self._note = client, note
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Who wants to be told of discarded tokens hooks into the client that knows of them.
+        owner = self if name in ("_client", "_note") else self._client
+        object.__setattr__(owner, name, value)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._client.capabilities
+
+    async def complete(self, request: Request) -> Reply:
+        began = time.monotonic()
+        reply = await self._client.complete(request)
+        seconds = time.monotonic() - began
+        waited = max(0.0, seconds - reply.seconds)  # before the try that was answered
+        self._note(None if reply.first_token_s is None else waited + reply.first_token_s, seconds, reply)
+        return reply
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def _append(path: Path, row: Record) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(canonical(row.model_dump()) + "\n")
