@@ -53,7 +53,10 @@ class Manifest(BaseModel):
 
 
 class Found(BaseModel):
-    """``solving.json``: what the solving process found on the machine; ``attempts`` counts resumed ones too."""
+    """``solving.json``: what the solving process found on the machine; ``attempts`` counts resumed ones too.
+
+    ``queue`` is what the queue in front of the engine saw (``atlas.broker.Report``), an entry for each that ended.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,6 +66,7 @@ class Found(BaseModel):
     wall: dict[str, Any]
     warnings: tuple[str, ...]
     attempts: int = 1
+    queue: tuple[dict[str, Any], ...] = ()
 
 
 def new_id() -> str:
