@@ -61,6 +61,7 @@ class Found(BaseModel):
     """``solving.json``: what the solving process found on the machine; ``attempts`` counts resumed ones too.
 
     ``energy`` says what measures it (``sources``) and what cannot be measured and why (``missing``).
+    ``queue`` is what the queue in front of the engine saw (``atlas.broker.Report``), an entry for each that ended.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,6 +73,7 @@ class Found(BaseModel):
     warnings: tuple[str, ...]
     attempts: int = 1
     energy: dict[str, tuple[str, ...]] = {}
+    queue: tuple[dict[str, Any], ...] = ()
 
 
 def new_id() -> str:

@@ -28,6 +28,7 @@ from atlas.bench.records import Divergence, Seconds
 from atlas.bench.spec import Arm, RunFiles, RunSpec
 from atlas.bench.suites import store
 from atlas.bench.wall import WallReport, deny
+from atlas.broker import Broker
 from atlas.cost.sources import Found as Sources
 from atlas.engine.choice import Attached, opened
 from atlas.errors import LLMError, ReplayError, UsageError
@@ -77,17 +78,18 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
         sandbox = await stack.enter_async_context(await _sandbox(job.spec)) if live else None
         report = _wall(job)
         metering = Metering(files, sources_for(job.spec.engine) if live else Sources((), ()))
-        client = None
+        client, slots = None, 1
         if sandbox is not None:
             name = "attaching to the server" if job.spec.engine.kind == "endpoint" else "starting the engine"
             on_event(Event("phase", name))
             attached = await stack.enter_async_context(opened(job.spec.engine, api_key))
             _note_found(job, sandbox.tier, report, attached, on_event, metering.about)
-            stack.callback(_note_crashes, job, attached, on_event)
-            client = attached.client
+            broker = Broker(attached.slots)
+            stack.callback(_note_end, job, attached, broker, on_event)
+            client, slots = attached.client.through(broker.line()), attached.slots
             await metering.watch_idle()
         problems = store.load(job.suite).problems[: job.spec.limit]
-        in_flight = job.spec.concurrency or max(4, client.capabilities.slots if client else 1)
+        in_flight = job.spec.concurrency or max(4, slots)
         ground = _Ground(job, files, problems, client, sandbox, in_flight, on_event, metering)
         on_event(Event("phase", "solving", total=len(problems) * len(job.spec.arms) * len(job.spec.seeds)))
         for seed in job.spec.seeds:
@@ -136,19 +138,21 @@ def _note_found(
         warnings=warnings,
         attempts=before.attempts + 1 if before else 1,
         energy=dict(energy),
+        queue=before.queue if before else (),
     )
     write_atomically(files.found, found.model_dump_json(indent=1) + "\n")
     for warning in warnings:
         on_event(Event("warning", warning))
 
 
-def _note_crashes(job: Job, attached: Attached, on_event: OnEvent) -> None:
-    """Add the engine's crashes and restarts to the warnings, however the solving ended."""
+def _note_end(job: Job, attached: Attached, broker: Broker, on_event: OnEvent) -> None:
+    """Write down what the queue saw, and the engine's crashes and restarts as warnings, however the solving ended."""
     files = RunFiles.at(job.root)
     found, crashes = manifests.found(files), attached.events
-    if found is None or not crashes:
+    if found is None:
         return
-    found = found.model_copy(update={"warnings": (*found.warnings, *crashes)})
+    queue = (*found.queue, asdict(broker.report()))
+    found = found.model_copy(update={"warnings": (*found.warnings, *crashes), "queue": queue})
     write_atomically(files.found, found.model_dump_json(indent=1) + "\n")
     for crash in crashes:
         on_event(Event("warning", crash))

@@ -172,6 +172,7 @@ def _prepare(folder: Path | None) -> None:
 
 
 async def _solve(ask: _Ask) -> _Done:
+    from atlas.broker import Broker, Priority  # noqa: PLC0415
     from atlas.cli.watch import watching  # noqa: PLC0415
     from atlas.engine.choice import opened  # noqa: PLC0415
     from atlas.sandbox import Sandbox  # noqa: PLC0415
@@ -194,12 +195,13 @@ async def _solve(ask: _Ask) -> _Done:
         watch.say("starting the sandbox")
         async with await Sandbox.start(tier=ask.tier) as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
             drawing = ask.wanted.drawing(ask.engine, attached.client.capabilities.model)
+            client = attached.client.through(Broker(attached.slots).line(Priority.INTERACTIVE))
             told = (*attached.warnings, *attached.about_thinking(drawing.thinking is not None))
             with Tape.open(ask.save / "tape.sqlite") if ask.save else Tape.memory() as tape:
                 solved = await search(
                     ask.problem,
                     chosen,
-                    Tools(tape, attached.client, sandbox),
+                    Tools(tape, client, sandbox),
                     settings=Settings(ask.seed, drawing.sampling, drawing.max_tokens, drawing.thinking),
                     deadline=ask.deadline_s,
                     on_event=follow,

@@ -6,13 +6,16 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from atlas.engine.nano import recommended
 from atlas.engine.running import Engine, Server, start
 from atlas.engine.supervisor import Progress
 from atlas.errors import UsageError
-from atlas.llm.types import RECOMMENDED, Client, Sampling
+from atlas.llm.types import RECOMMENDED, Sampling
+
+if TYPE_CHECKING:
+    from atlas.llm.client import OpenAIClient
 
 DEFAULT_MAX_TOKENS = 2048
 
@@ -58,9 +61,11 @@ class EngineChoice:
 class Attached:
     """An open model server: its client, a description for manifests, and what a user should know."""
 
-    client: Client
+    client: OpenAIClient
     about: Mapping[str, Any]
     warnings: tuple[str, ...]
+    slots: int
+    """Completions that are worked on at the same time: as the server tells it, else as the user says."""
     engine: Engine | None = None
 
     @property
@@ -91,7 +96,8 @@ async def opened(
         client = await attach(choice.url, choice.model or None, api_key)
         try:
             about = {"kind": "endpoint", "model": client.capabilities.model, "server": client.capabilities.server}
-            yield Attached(client, about, client.capabilities.notes)
+            told = client.capabilities.slots if client.capabilities.server == "llama.cpp" else choice.slots
+            yield Attached(client, about, client.capabilities.notes, told)
         finally:
             await client.aclose()
         return
@@ -107,4 +113,4 @@ async def opened(
         progress=progress,
     )
     async with engine:
-        yield Attached(engine.client, engine.describe(), engine.warnings, engine)
+        yield Attached(engine.client, engine.describe(), engine.warnings, choice.slots, engine)

@@ -9,13 +9,14 @@ the server (an engine that can be restarted), a request whose connection was los
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from atlas.gather import gather
 from atlas.llm.errors import ContextExceeded
 from atlas.llm.exchange import Discarded, exchange
+from atlas.llm.gate import Gate, Open, Turn
 from atlas.llm.probe import probe
 from atlas.llm.render import thinking_prompt
 from atlas.llm.thinking import think
@@ -35,7 +36,8 @@ class OpenAIClient:
     """An attached server. Make one with ``attach``.
 
     ``on_discarded``, where set, is told of tokens that were generated for nothing, so that they can be
-    counted; of a reply that did not end it knows them only where replies are streamed.
+    counted; of a reply that did not end it knows them only where replies are streamed. ``on_sent``, where set, is told
+    of requests when something of them is sent.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class OpenAIClient:
         self._capabilities = capabilities
         self._recover = recover
         self._backoff_s = backoff_s
+        self._gate: Gate = Open()
         self.on_discarded: Discarded | None = None
+        self.on_sent: Callable[[Request], None] | None = None
 
     def __repr__(self) -> str:
         return f"OpenAIClient({self._transport.base!r}, model={self._capabilities.model!r})"
@@ -59,6 +63,12 @@ class OpenAIClient:
     def capabilities(self) -> Capabilities:
         """What the server was seen to do."""
         return self._capabilities
+
+    def through(self, gate: Gate) -> OpenAIClient:
+        """The same server for requests that wait at ``gate``; connections are shared."""
+        other = copy.copy(self)
+        other._gate = gate
+        return other
 
     async def aclose(self) -> None:
         """Close connections. Does not stop the server."""
@@ -82,22 +92,28 @@ class OpenAIClient:
     async def _whole(self, request: Request, thought: str | None) -> Reply:
         """One reply to a chat, or to a chat whose answer begins with a thought (``thought`` follows its opening)."""
         start = time.monotonic()
-        at_once = self._at_once()
-        firsts = range(0, request.n, at_once)
-        if len(firsts) == 1:
-            return await self._part(request, thought, 0, request.n)
         made: list[Reply] = []
-
-        async def part(first: int) -> Reply:
-            made.append(await self._part(request, thought, first, min(at_once, request.n - first)))
-            return made[-1]
-
+        parts: list[asyncio.Task[Reply]] = []
+        sent = 0
         try:
-            parts = await gather(part(first) for first in firsts)
+            with self._gate.place(request, thought) as place:
+                async with asyncio.TaskGroup() as group:
+                    while sent < request.n:
+                        turn = await place.turn(min(self._at_once(), request.n - sent), whole=self._whole_only())
+                        part = group.create_task(self._part(request, thought, sent, turn, made))
+                        # Also where the task is cancelled before it begins.
+                        part.add_done_callback(lambda _, turn=turn: turn.close())
+                        parts.append(part)
+                        sent += turn.choices
+        except BaseExceptionGroup as failures:
+            self._discard(request, made, start)
+            raise failures.exceptions[0] from None
         except BaseException:
             self._discard(request, made, start)
             raise
-        return merged(parts, time.monotonic() - start)
+        if len(parts) == 1:
+            return made[0]
+        return merged([part.result() for part in parts], time.monotonic() - start)
 
     def _discard(self, request: Request, made: Sequence[Reply], start: float) -> None:
         if self.on_discarded is not None and made:
@@ -109,12 +125,21 @@ class OpenAIClient:
         # llama.cpp refuses more choices than it has slots.
         return self._capabilities.slots if self._capabilities.server == "llama.cpp" else 1 << 16
 
-    async def _part(self, request: Request, thought: str | None, first: int, n: int) -> Reply:
-        """``n`` of the request's choices, ``first`` onwards, from one HTTP request, retried as allowed."""
+    def _whole_only(self) -> bool:
+        # These two draw choice i with seed + i, so that it is the same choice in a request of its own.
+        return self._capabilities.server not in ("llama.cpp", "vllm")
+
+    async def _part(self, request: Request, thought: str | None, first: int, turn: Turn, made: list[Reply]) -> Reply:
+        """A turn's choices of the request, ``first`` onwards, from one HTTP request, retried as allowed."""
+        if self.on_sent is not None:
+            self.on_sent(request)
         busy = lost = 0
         while True:
             try:
-                return await self._fitted(request, thought, first, n)
+                reply = await self._fitted(request, thought, first, turn)
+                turn.close(reply)
+                made.append(reply)
+                return reply
             except Busy as e:
                 busy += 1
                 if busy == _BUSY_TRIES:
@@ -128,24 +153,26 @@ class OpenAIClient:
                 await asyncio.sleep(self._backoff_s * (lost - 1))
                 self._transport.move(await self._recover())
 
-    async def _fitted(self, request: Request, thought: str | None, first: int, n: int) -> Reply:
+    async def _fitted(self, request: Request, thought: str | None, first: int, turn: Turn) -> Reply:
         try:
-            return await self._send(request, thought, first, n)
+            return await self._send(request, thought, first, turn)
         except ContextExceeded as e:
             # vLLM refuses where prompt and completion together exceed the context; llama.cpp ends such a
             # completion with "length". Asking for what is left makes the two alike. The prompt is never cut.
             if e.prompt_tokens is None or e.limit is None or not 0 < e.limit - e.prompt_tokens < request.max_tokens:
                 raise
-            return await self._send(replace(request, max_tokens=e.limit - e.prompt_tokens), thought, first, n)
+            return await self._send(replace(request, max_tokens=e.limit - e.prompt_tokens), thought, first, turn)
 
-    async def _send(self, request: Request, thought: str | None, first: int, n: int) -> Reply:
+    async def _send(self, request: Request, thought: str | None, first: int, turn: Turn) -> Reply:
         start = time.monotonic()
         seed = None if request.seed is None else request.seed + first
-        part = replace(request, n=n, seed=seed)
+        part = replace(request, n=turn.choices, seed=seed)
         prompt = None
         if thought is not None:
             prompt = await thinking_prompt(self._transport, self._capabilities, request.messages) + thought
-        reply = await exchange(self._transport, part, self._capabilities, self.on_discarded, prompt=prompt)
+        reply = await exchange(
+            self._transport, part, self._capabilities, self.on_discarded, prompt=prompt, on_ended=turn.ended
+        )
         if self._capabilities.context is not None and reply.prompt_tokens >= self._capabilities.context:
             # A server that fills its whole context with the prompt has cut it (Ollama does so silently).
             self._discard(part, [reply], start)

@@ -29,14 +29,17 @@ async def exchange(
     on_discarded: Discarded | None = None,
     timeout_s: float | None = None,
     prompt: str | None = None,
+    on_ended: Callable[[], None] | None = None,
 ) -> Reply:
     """Send ``request`` once, in a form that ``capabilities`` allow; with ``prompt`` as a completion of that text.
+
+    ``on_ended`` is called as often as one of several streamed completions ends.
 
     Raises:
         LLMError: any of ``atlas.llm.errors``.
     """
     start, first_token_s = time.monotonic(), None
-    collector = Collector(request.n, raw=prompt is not None)
+    collector = Collector(request.n, raw=prompt is not None, on_ended=on_ended)
     limit = (1 << 20) + request.n * request.max_tokens * _BYTES_PER_TOKEN
     url = f"{transport.base}/{'chat/completions' if prompt is None else 'completions'}"
     try:

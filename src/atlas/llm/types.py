@@ -79,7 +79,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The server's answer. ``prompt_tokens`` are counted once a request that evaluates its prompt once.
+    """The server's answer. ``prompt_tokens`` are counted once for each of the ``prompts`` HTTP requests that it took.
 
     ``cached_tokens`` are those of the prompt that the server took from its cache. ``seconds`` is wall time,
     waiting included, and ``first_token_s`` what of it passed before the first token of the first choice, where
@@ -94,6 +94,7 @@ class Reply:
     estimated: bool = False
     drafted: int = 0
     accepted: int = 0
+    prompts: int = 1
     first_token_s: float | None = field(default=None, compare=False)
 
 

@@ -7,7 +7,7 @@ stream is therefore asked for wherever the server can, and what remains unknown 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -152,11 +152,12 @@ def _finish(reason: str) -> FinishReason:
 class Collector:
     """Builds a ``Reply`` from one JSON body or from the data of server-sent events, in order.
 
-    ``raw`` leaves thoughts in the text as they come.
+    ``raw`` leaves thoughts in the text as they come. ``on_ended`` is called as each choice ends.
     """
 
-    def __init__(self, n: int, *, raw: bool = False) -> None:
+    def __init__(self, n: int, *, raw: bool = False, on_ended: Callable[[], None] | None = None) -> None:
         self._raw = raw
+        self._on_ended = on_ended
         self._parts = [_Part() for _ in range(n)]
         self._usage: _Usage | None = None
         self._last_finished = 0
@@ -197,6 +198,8 @@ class Collector:
             part.reasoning.append(reasoning)
             part.pieces += choice.message is None
         if choice.finish_reason is not None:
+            if part.finish is None and self._on_ended is not None:
+                self._on_ended()
             part.finish = _finish(choice.finish_reason)
             self._last_finished = choice.index
 
@@ -279,6 +282,7 @@ def merged(replies: Iterable[Reply], seconds: float) -> Reply:
         drafted=sum(r.drafted for r in parts),
         accepted=sum(r.accepted for r in parts),
         first_token_s=parts[0].first_token_s if parts else None,
+        prompts=sum(r.prompts for r in parts),
     )
 
 

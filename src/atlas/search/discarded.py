@@ -1,7 +1,7 @@
-"""Tokens that a client generated for nothing (cancelled, connection lost), brought to the request they were for.
+"""What became of a request that was broken off: whether it was sent at all, and the tokens generated for nothing.
 
-A client tells of them in the task that made the request, so a context variable finds the right list although
-many solves share the client.
+A client tells of that in the task that made the request, so a context variable finds the right one although many
+solves share the client.
 """
 
 from __future__ import annotations
@@ -9,11 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from atlas.llm.types import Client, Reply, Request
 
-_sink: ContextVar[list[Reply] | None] = ContextVar("discarded", default=None)
+
+@dataclass(slots=True)
+class Fate:
+    """``sent``: it left the queue in front of the server. ``discarded``: what was generated and is of no use."""
+
+    sent: bool
+    discarded: list[Reply] = field(default_factory=list[Reply])
+
+
+_fate: ContextVar[Fate | None] = ContextVar("fate", default=None)
 
 
 @runtime_checkable
@@ -23,20 +33,34 @@ class Telling(Protocol):
     on_discarded: Callable[[Request, Reply], None] | None
 
 
+@runtime_checkable
+class Queueing(Protocol):
+    """A client whose requests may wait before they are sent."""
+
+    on_sent: Callable[[Request], None] | None
+
+
 @contextmanager
-def collected(client: Client) -> Generator[list[Reply]]:
-    """The replies that ``client`` discards for requests made inside the block."""
+def watched(client: Client) -> Generator[Fate]:
+    """The fate of the request that ``client`` is asked inside the block."""
     if isinstance(client, Telling):
-        client.on_discarded = _note
-    found: list[Reply] = []
-    token = _sink.set(found)
+        client.on_discarded = _note_discarded
+    queueing = isinstance(client, Queueing)
+    if queueing:
+        client.on_sent = _note_sent
+    fate = Fate(sent=not queueing)
+    token = _fate.set(fate)
     try:
-        yield found
+        yield fate
     finally:
-        _sink.reset(token)
+        _fate.reset(token)
 
 
-def _note(_request: Request, partial: Reply) -> None:
-    sink = _sink.get()
-    if sink is not None:
-        sink.append(partial)
+def _note_discarded(_request: Request, partial: Reply) -> None:
+    if (fate := _fate.get()) is not None:
+        fate.discarded.append(partial)
+
+
+def _note_sent(_request: Request) -> None:
+    if (fate := _fate.get()) is not None:
+        fate.sent = True

@@ -23,9 +23,9 @@ def larger_limit(client: Client | None, request: Request, reply: Reply) -> int:
     """
     limit = 2 * request.max_tokens
     if client is not None and client.capabilities.context is not None:
-        # A sum over several prompts is no prompt's length.
-        alone = request.thinking is None and (client.capabilities.n or request.n == 1)
-        prompt = reply.prompt_tokens if alone else sum(len(m.content) for m in request.messages) // 3
+        # How many HTTP requests a reply took is chance, its prompt's length is not; a thought makes prompts differ.
+        known = request.thinking is None and reply.prompts > 0
+        prompt = reply.prompt_tokens // reply.prompts if known else sum(len(m.content) for m in request.messages) // 3
         thinking = request.thinking if client.capabilities.thinking != "none" else None
         thought = 0 if thinking is None else thinking.budget
         limit = min(limit, client.capabilities.context - prompt - thought)

@@ -17,7 +17,7 @@ from atlas.errors import AtlasError, EngineError, LLMError, ReplayError
 from atlas.llm.types import Client, Message, Reply, Request, Sampling
 from atlas.problem import Input, Usage
 from atlas.sandbox.types import Limits, Observation, Program
-from atlas.search.discarded import collected
+from atlas.search.discarded import Fate, watched
 from atlas.search.evidence import Posterior
 from atlas.search.pool import Pool
 from atlas.search.progress import OnEvent, Replied, ignore
@@ -41,9 +41,9 @@ def move_of(key: str) -> str:
     return key.split("/")[-3]
 
 
-def _at_most(client: Client, request: Request, discarded: Sequence[Reply]) -> int:
+def _at_most(client: Client, request: Request, fate: Fate) -> int:
     """Tokens to count for a broken-off request where nobody can tell how far the server got: all it may make."""
-    if discarded or client.capabilities.streaming:
+    if not fate.sent or fate.discarded or client.capabilities.streaming:
         return 0
     thought = 0 if request.thinking is None else request.thinking.budget
     return request.n * (request.max_tokens + thought)
@@ -183,24 +183,25 @@ class Session:
         data: dict[str, Any] = {"request": request_data(request)}
         if self.clock.reached():
             return {**data, "outcome": "cut", "discarded": [], "sent": False}
-        with collected(client) as discarded:
+        with watched(client) as fate:
             try:
                 reply = await before(self.clock.requests_until, client.complete(request))
                 data |= {"outcome": "reply", "reply": reply_data(reply)}
             except Cut:
-                data |= {"outcome": "cut", "sent": True, "at_most": _at_most(client, request, discarded)}
+                data |= {"outcome": "cut", "sent": fate.sent, "at_most": _at_most(client, request, fate)}
             except (LLMError, EngineError) as error:
                 data |= {"outcome": "failed", "error": str(error)}
             except asyncio.CancelledError:
                 # The whole solve is broken off: the request is asked again some day, and this went to waste.
                 wasted = {
-                    "discarded": [reply_data(r) for r in discarded],
-                    "at_most": _at_most(client, request, discarded),
+                    "sent": fate.sent,
+                    "discarded": [reply_data(r) for r in fate.discarded],
+                    "at_most": _at_most(client, request, fate),
                 }
                 earlier = sum(1 for _ in self.tools.tape.records("event", f"{key}/abandoned/"))
                 self.tools.tape.put("event", f"{key}/abandoned/{earlier}", asked, wasted)
                 raise
-            return {**data, "discarded": [reply_data(r) for r in discarded]}
+            return {**data, "discarded": [reply_data(r) for r in fate.discarded]}
 
     def _record(self, key: str, asked: str, data: dict[str, Any]) -> None:
         if data["outcome"] == "failed":
@@ -218,7 +219,7 @@ class Session:
             tokens = sum(c.tokens for c in part.completions)
             self.usage += Usage(0, tokens, part.prompt_tokens, part.cached_tokens)
         at_most = sum(one.get("at_most", 0) for one in tries)
-        self.usage += Usage(len(abandoned) + int(data.get("sent", True)), at_most)
+        self.usage += Usage(sum(one.get("sent", True) for one in tries), at_most)
         if reply.estimated or at_most:
             self.reasons["a request's tokens were not told by the server and are estimated"] += 1
         if data["outcome"] == "failed":
