@@ -139,8 +139,13 @@ def test_from_up_over_a_crash_to_down(atlas: Atlas, monkeypatch: pytest.MonkeyPa
     nothing_left(atlas, port)
 
 
-def test_it_gives_up_after_three_crashes_in_a_minute(atlas: Atlas, tiny: Path) -> None:
-    port = up(atlas, tiny)["port"]
+def test_a_refused_cache_and_three_crashes_in_a_minute(atlas: Atlas, tiny: Path) -> None:
+    entry = up(atlas, tiny, "--kv", "q8_0")  # its heads are half a block of q8_0
+    assert entry["cache"] == "f16"
+    (note,) = entry["notes"]
+    assert note.startswith("The engine refuses a cache of type q8_0, so f16 is used: ")
+    assert "block size 32" in note
+    port = entry["port"]
     for restarts in range(3):
         eventually(lambda: runs(atlas, restarts), "a start")  # noqa: B023
         os.kill(record(atlas)["engine"]["pid"], signal.SIGKILL)
@@ -155,23 +160,11 @@ def test_it_gives_up_after_three_crashes_in_a_minute(atlas: Atlas, tiny: Path) -
     nothing_left(atlas, port)
 
 
-def test_several_at_once(atlas: Atlas, tiny: Path) -> None:
-    damaged = atlas.home / "engines" / "other"
+def test_two_at_the_same_time_on_one_port_and_a_third_on_another(atlas: Atlas, tiny: Path) -> None:
+    damaged = atlas.home / "engines" / "a"
     damaged.mkdir(parents=True)
-    (damaged / "engine.json").write_text('{"name": "other"')
+    (damaged / "engine.json").write_text('{"name": "a"')
     assert ps(atlas) == []
-    first, second = up(atlas, tiny), up(atlas, "--name", "other", "--kv", "q8_0")
-    assert (first["cache"], second["cache"]) == ("f16", "q8_0")
-    assert first["port"] != second["port"]
-    assert [entry["name"] for entry in ps(atlas)] == ["other", "tiny"]
-    for entry in (first, second):
-        assert completion(entry["url"]) == "length"
-    refused(atlas.run("up", tiny, *PLAIN), "An engine called tiny is running", "atlas down tiny")
-    assert json.loads(atlas.run("down", "--all", "--json").out) == {"stopped": ["other", "tiny"]}
-    nothing_left(atlas, first["port"])
-
-
-def test_two_at_the_same_time_on_one_port(atlas: Atlas, tiny: Path) -> None:
     port = free_port()
     with (
         atlas.start("up", tiny, "--name", "a", "--port", port, *PLAIN) as one,
@@ -181,9 +174,18 @@ def test_two_at_the_same_time_on_one_port(atlas: Atlas, tiny: Path) -> None:
     assert sorted(ended.status for ended in ends) == [0, 2]
     (lost,) = (ended for ended in ends if ended.status == 2)
     assert f"Port {port} is in use by the engine" in lost.last_words
-    (entry,) = ps(atlas)
-    assert entry["state"] == "running"
-    assert completion(entry["url"]) == "length"
+    (first,) = ps(atlas)
+    assert first["state"] == "running"
+
+    second = up(atlas, "--name", "other", "--kv", "q8_0")
+    assert second["port"] != port
+    assert (first["cache"], second["cache"]) == ("f16", "q8_0")
+    assert [entry["name"] for entry in ps(atlas)] == [first["name"], "other"]
+    for entry in (first, second):
+        assert completion(entry["url"]) == "length"
+    refused(atlas.run("up", "--name", "other", *PLAIN), "An engine called other is running", "atlas down other")
+    assert json.loads(atlas.run("down", "--all", "--json").out) == {"stopped": [first["name"], "other"]}
+    nothing_left(atlas, port)
 
 
 def starting(atlas: Atlas, started: Started) -> int:
@@ -233,14 +235,6 @@ def test_the_engine_dies_with_its_supervisor(atlas: Atlas, tiny: Path, fake: Pat
     assert up(atlas, tiny, "--engine", "llama-server")["state"] == "running"
 
 
-def test_a_cache_that_the_engine_refuses(atlas: Atlas, tiny: Path) -> None:
-    entry = up(atlas, tiny, "--kv", "q8_0")  # its heads are half a block of q8_0
-    assert entry["cache"] == "f16"
-    (note,) = entry["notes"]
-    assert note.startswith("The engine refuses a cache of type q8_0, so f16 is used: ")
-    assert "block size 32" in note
-
-
 def test_a_draft_is_measured_and_kept_if_it_pays(atlas: Atlas, tiny: Path) -> None:
     small = write_tiny_model(atlas.folder / "small.gguf", layers=1)
     words = ("up", tiny, "--draft", small, "--parallel", 1, "--context", 512)
@@ -269,7 +263,7 @@ BAD: dict[str, tuple[Callable[[Atlas, Path], tuple[object, ...]], str]] = {
         "another vocabulary",
     ),
     "a context that it was not trained for": (lambda atlas, tiny: (tiny, "--context", "2k"), "1024 tokens of context"),
-    "the same of the shipped model": (lambda atlas, tiny: ("--context", "1m"), "no number of tokens"),
+    "the same of the shipped model": (lambda atlas, tiny: ("--context", "2k"), "1024 tokens of context"),
     "no such model": (lambda atlas, tiny: ("qwen3-99b",), "did you mean"),
     "no such file": (lambda atlas, tiny: ("none.gguf",), "cannot be read"),
     "a model that was not downloaded": (lambda atlas, tiny: ("qwen3-0.6b",), "`atlas pull qwen3-0.6b:Q8_0`"),
@@ -305,6 +299,10 @@ def test_a_model_that_the_engine_refuses(atlas: Atlas, tiny: Path) -> None:
 def test_what_is_not_there(atlas: Atlas) -> None:
     assert "No engine runs" in atlas.run("ps").out
     refused(atlas.run("down", "nano"), "No engine is called 'nano' (none runs)")
+    damaged = atlas.home / "engines" / "nano"
+    damaged.mkdir(parents=True)
+    assert "left of an accident" in atlas.run("down", "nano").out
+    assert not damaged.exists()
     refused(atlas.run("logs", "nano"), "No engine is called 'nano'")
     refused(atlas.run("down"), "--all")
     refused(atlas.run("down", "nano", "--all"), "--all")

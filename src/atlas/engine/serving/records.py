@@ -156,3 +156,14 @@ def discard(name: str, keeper: Process | None) -> None:
         found = read(name)
         if found is None or found.keeper == keeper:
             shutil.rmtree(folder(name), ignore_errors=True)
+
+
+def sweep() -> set[str]:
+    """Remove folders without a record that can be read, as an accident leaves them; their names."""
+    if not engines().exists():
+        return set()
+    with locked():
+        broken = {path.name for path in engines().iterdir() if _NAME.match(path.name) and read(path.name) is None}
+        for name in broken:
+            shutil.rmtree(engines() / name, ignore_errors=True)
+    return broken
