@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from atlas.bench import manifest as manifests
 from atlas.bench import records
 from atlas.bench.home import find_suite
 from atlas.bench.manifest import Manifest
 from atlas.bench.phases import PhaseRates, Solve, phase_rates
 from atlas.bench.records import Grade, PoolRecord, Submission, code_sha256
+from atlas.bench.replay.calibration import Calibration, Claims, calibration
 from atlas.bench.scores import Against, Score, Scores, Stratum, against, gap_closed, score, strata
 from atlas.bench.spec import Arm, RunFiles
 from atlas.bench.stats import holm
@@ -42,6 +45,7 @@ class ArmRow:
     * ``unanswered``: no usable candidate (counts as wrong); ``limits``: submissions that hit a time, memory or
       output limit (count as wrong); ``infrastructure``: no verdict through no fault of the search (not
       counted)
+    * ``calibration``: whether the confidences of the answers mean what they say; None without verdicts
     * ``controls``: comparisons with the arms that are matched to this one; ``phases``: what its later phases changed
     """
 
@@ -59,6 +63,7 @@ class ArmRow:
     unanswered: int
     limits: int
     infrastructure: int
+    calibration: Calibration | None
     against_first: Against | None
     controls: tuple[Control, ...]
     phases: tuple[PhaseRates, ...]
@@ -177,11 +182,26 @@ def _row(run: _Run, arm: str, outcomes: Mapping[str, Sequence[_Outcome]], select
         unanswered=sum(a.code is None and not a.lost for a in answers),
         limits=sum(_hit_a_limit(run, a) for a in answers),
         infrastructure=sum(o.selected is None for several in outcomes.values() for o in several),
+        calibration=_calibration(run, arm),
         against_first=against(before, selected[arm]),
         controls=controls,
         phases=_phases(run, arm),
         strata=strata(selected[arm], before, control, run.tags),
     )
+
+
+def _calibration(run: _Run, arm: str) -> Calibration | None:
+    """Of all answers that have a verdict; one without a program is wrong."""
+    rows = [
+        (answer.confidence, 0.0 if answer.code is None else run.passes(problem, answer.code), problem)
+        for (problem, _), answer in run.answers[arm].items()
+        if not answer.lost
+    ]
+    known = [(confidence, right, problem) for confidence, right, problem in rows if right is not None]
+    if not known:
+        return None
+    confidence, right, problems = zip(*known, strict=True)
+    return calibration(Claims(np.array(confidence), np.array(right), np.ones(len(known)), np.array(problems)))
 
 
 def _control(run: _Run, arm: str, control: str, selected: Mapping[str, Scores]) -> Control:

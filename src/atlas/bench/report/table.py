@@ -7,6 +7,7 @@ from textwrap import fill
 from typing import TypeAlias
 
 from atlas.bench.phases import PhaseRates
+from atlas.bench.replay.calibration import drawn_as_text
 from atlas.bench.scores import FEWEST, Against, Score
 from atlas.bench.summary import ArmRow, Summary
 
@@ -15,6 +16,7 @@ Row: TypeAlias = tuple[str, ...]
 HEAD = ("arm", "selected@1", "95%", "oracle", "random", "gap closed", "vs first", "95%", "p")
 COST_HEAD = ("arm", "generated tokens", "prompt tokens", "cached", "requests", "executions", "seconds")
 CONTROL_HEAD = ("arm", "control with its tokens", "tokens", "arm - control", "95%", "only arm", "only control", "p")
+CALIBRATION_HEAD = ("arm", "log-loss of its confidence", "of the base rate", "calibration error")
 PHASE_HEAD = (
     *("arm", "phase", "entered", "wrong before", "rescued", "damaged"),
     *("with control", "rescued there", "control rescued", "damaged there", "control damaged"),
@@ -80,6 +82,12 @@ def phase_rows(summary: Summary) -> list[Row]:
     return [_phase_cells(row.arm, phase) for row in summary.rows for phase in row.phases]
 
 
+def calibration_rows(summary: Summary) -> list[Row]:
+    """How far each arm's confidence can be believed, in the order of ``CALIBRATION_HEAD``."""
+    known = [(row.arm, row.calibration) for row in summary.rows if row.calibration is not None]
+    return [(arm, f"{c.log_loss:.3f}", f"{c.log_loss_base_rate:.3f}", f"{c.error:.3f}") for arm, c in known]
+
+
 def strata_cells(summary: Summary) -> tuple[Row, list[Row]]:
     """Head and rows of the table by strata: selected@1 of every arm; the last against the first and its control."""
     last_row = summary.rows[-1] if summary.rows else None
@@ -116,6 +124,10 @@ def notes(summary: Summary) -> tuple[str, ...]:
         "Intervals: Wilson for scores, paired bootstrap over problems for differences; p: exact McNemar "
         "with Holm's adjustment. Tokens include discarded and cancelled completions.",
     ]
+    lines.append(
+        "Calibration error: root mean square of confidence less truth over bins, without the bias that chance adds, "
+        "clustered by problem. In the diagram o is how often answers of a confidence were right, | what they said."
+    )
     if any(row.controls for row in summary.rows):
         lines.append(
             "Controls: an arm whose budget was what the other arm generated, on each problem (match) or on average "
@@ -146,8 +158,12 @@ def render(summary: Summary) -> str:
         (CONTROL_HEAD, control_rows(summary)),
         (PHASE_HEAD, phase_rows(summary)),
         strata_cells(summary),
+        (CALIBRATION_HEAD, calibration_rows(summary)),
     ]
     parts = [_grid(head, rows) for head, rows in tables if rows]
+    last = summary.rows[-1] if summary.rows else None
+    if last is not None and last.calibration is not None:
+        parts.append(f"{last.arm}\n{drawn_as_text(last.calibration.bins)}")
     parts.append("\n".join(fill(note, _WIDTH, subsequent_indent="  ") for note in notes(summary)))
     return "\n\n".join(parts) + "\n"
 
