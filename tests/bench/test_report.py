@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,3 +199,21 @@ def test_the_story_is_of_a_program_that_was_found_wrong(files: RunFiles):
 def test_an_empty_summary_renders():
     empty = Summary("r", "s", 1, 0, (), ())
     assert "0 problems" in table.render(empty)
+
+
+def test_the_confidence_is_held_against_the_verdicts(files: RunFiles) -> None:
+    """Every answer says 0.5: first is right in 4 of 9 answers, second in 7 of 10, third in 4 of 9 with a verdict."""
+    summary = summarize(files)
+    for row, right in zip(summary.rows, (4 / 9, 7 / 10, 4 / 9), strict=True):
+        assert row.calibration is not None
+        assert row.calibration.log_loss == pytest.approx(math.log(2))
+        assert row.calibration.log_loss_base_rate == pytest.approx(
+            -right * math.log(right) - (1 - right) * math.log(1 - right)
+        )
+        (bin,) = row.calibration.bins
+        assert (bin.confidence, bin.right, bin.share) == (0.5, pytest.approx(right), 1.0)
+    text = table.render(summary)
+    assert "0.693" in text
+    assert "third\nconfidence  right  share\n      0.50   0.44   1.00" in text
+    page = html.render(summary, manifests.read(files), None)
+    assert all(f'aria-label="Reliability of {arm}"' in page for arm in ARMS)

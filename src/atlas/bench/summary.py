@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from atlas.bench import manifest as manifests
 from atlas.bench import records
 from atlas.bench.attempts import SELECTED, Attempt, Graded, read
 from atlas.bench.consumed import Consumed, consumed
 from atlas.bench.phases import PhaseRates, Solve, phase_rates
 from atlas.bench.records import Submission
+from atlas.bench.replay.calibration import Calibration, Claims, calibration
 from atlas.bench.scores import (
     Against,
     PassAt,
@@ -58,6 +61,7 @@ class ArmRow:
       candidate; ``truncated`` or ``late``, none since replies were cut off by their token limit or the deadline;
       ``limits``, the program hit a time, memory or output limit; ``infrastructure``, no verdict through no fault of
       the search, which alone is not counted in the scores
+    * ``calibration``: whether the confidences of the answers mean what they say; None without verdicts
     * ``controls``: comparisons with the arms that are matched to this one; ``phases``: what its later phases changed
     """
 
@@ -85,6 +89,7 @@ class ArmRow:
     seeds: Seeds
     speed: Speed
     consumed: Consumed
+    calibration: Calibration | None
     against_first: Against | None
     controls: tuple[Control, ...]
     phases: tuple[PhaseRates, ...]
@@ -178,6 +183,7 @@ class _Rows:
             seeds=seeds(attempts),
             speed=speed(timings, attempts, usage["generated_tokens"], seconds),
             consumed=consumed([e for e in self._energy if e.arm == arm]),
+            calibration=_calibration(attempts),
             against_first=against(before, self._selected[arm]),
             controls=controls,
             phases=self._phases(arm),
@@ -210,6 +216,16 @@ class _Rows:
             if place in run.pools[arm]
         ]
         return phase_rates(solves, later, run.passes)
+
+
+def _calibration(attempts: Sequence[Attempt]) -> Calibration | None:
+    """Of all answers that have a verdict; one without a program is wrong."""
+    known = [(a.confidence, a.selected, a.problem) for a in attempts if a.selected is not None]
+    claimed = [(confidence, right, problem) for confidence, right, problem in known if confidence is not None]
+    if not claimed:
+        return None
+    confidence, right, problems = zip(*claimed, strict=True)
+    return calibration(Claims(np.array(confidence), np.array(right), np.ones(len(claimed)), np.array(problems)))
 
 
 def _adjusted(rows: Sequence[ArmRow]) -> tuple[ArmRow, ...]:

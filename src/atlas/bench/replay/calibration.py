@@ -33,6 +33,22 @@ class Bin:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far the confidence of some answers can be believed; see the functions of these names."""
+
+    log_loss: float
+    log_loss_base_rate: float
+    error: float
+    bins: tuple[Bin, ...]
+
+
+def calibration(claims: Claims) -> Calibration:
+    """Everything that a report says of the confidence."""
+    loss, blind = log_loss(claims), log_loss(claims, base_rate(claims))
+    return Calibration(loss, blind, calibration_error(claims), diagram(claims))
+
+
 def joined(claims: Sequence[Claims]) -> Claims:
     """All answers as one."""
     fields = ("confidence", "right", "weight", "problem")

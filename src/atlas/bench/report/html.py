@@ -13,9 +13,11 @@ from atlas.bench.costs import Costs
 from atlas.bench.manifest import Found, Manifest
 from atlas.bench.report.measured import sections
 from atlas.bench.report.table import (
+    CALIBRATION_HEAD,
     CONTROL_HEAD,
     COST_HEAD,
     PHASE_HEAD,
+    calibration_rows,
     cells,
     control_rows,
     cost_cells,
@@ -25,7 +27,7 @@ from atlas.bench.report.table import (
     strata_cells,
 )
 from atlas.bench.scores import Score
-from atlas.bench.summary import Summary
+from atlas.bench.summary import ArmRow, Summary
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --faint: #6b6b6b; --line: #d8d8d8; --mark: #1f6feb; }
@@ -47,7 +49,7 @@ svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 13px s
 @media print { details { display: none; } }
 """
 
-_ROW, _LEFT, _WIDTH = 28, 190, 480
+_ROW, _LEFT, _WIDTH, _SIDE = 28, 190, 480, 180
 
 
 def render(summary: Summary, manifest: Manifest, found: Found | None, costs: Costs | None = None) -> str:
@@ -68,6 +70,7 @@ def render(summary: Summary, manifest: Manifest, found: Found | None, costs: Cos
         parts += ["<h2>What the later phases changed</h2>", _table(PHASE_HEAD, phases)]
     if strata:
         parts += ["<h2>By strata: selected@1</h2>", _table(top, strata)]
+    parts += ["<h2>Confidence</h2>", _table(CALIBRATION_HEAD, calibration_rows(summary)), _reliability(summary)]
     for section in sections(summary, costs):
         parts.append(f"<h2>{escape(section.title)}</h2>")
         parts += [_table(section.head, section.rows)] if section.rows else []
@@ -114,6 +117,28 @@ def _plot(rows: Sequence[tuple[str, Score, Score]]) -> str:
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{label}">'
         + "".join(lines)
         + "</svg>"
+    )
+
+
+def _reliability(summary: Summary) -> str:
+    """Reliability diagrams side by side: how often right over the confidence; a dot's area is its share of answers."""
+    return '<div class="scroll">' + "".join(map(_diagram, summary.rows)) + "</div>"
+
+
+def _diagram(row: ArmRow) -> str:
+    size, edge = _SIDE, 24
+    dots = "".join(
+        f'<circle class="dot" cx="{edge + size * bin.confidence:.1f}" cy="{edge + size * (1 - bin.right):.1f}" '
+        f'r="{2 + 12 * bin.share**0.5:.1f}" fill-opacity="0.7"/>'
+        for bin in (row.calibration.bins if row.calibration else ())
+    )
+    return (
+        f'<svg viewBox="0 0 {size + 2 * edge} {size + 2 * edge}" width="{size + 2 * edge}" height="{size + 2 * edge}" '
+        f'role="img" aria-label="Reliability of {escape(row.arm)}">'
+        f'<text x="{edge}" y="16">{escape(row.arm[:26])}</text>'
+        f'<rect class="axis" x="{edge}" y="{edge}" width="{size}" height="{size}" fill="none"/>'
+        f'<line class="axis" x1="{edge}" y1="{edge + size}" x2="{edge + size}" y2="{edge}"/>{dots}'
+        f'<text x="{edge + size}" y="{size + 2 * edge - 8}" text-anchor="end">confidence</text></svg>'
     )
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from atlas.bench.attempts import SELECTED
 from atlas.bench.costs import Costs
 from atlas.bench.phases import PhaseRates
+from atlas.bench.replay.calibration import drawn_as_text
 from atlas.bench.report.measured import Section, sections
 from atlas.bench.scores import FEWEST, Against, Score
 from atlas.bench.summary import ArmRow, Summary
@@ -18,6 +19,7 @@ Row: TypeAlias = tuple[str, ...]
 HEAD = ("arm", "selected@1", "95%", "oracle", "random", "gap closed", "vs first", "95%", "p", "can see")
 COST_HEAD = ("arm", "generated tokens", "prompt tokens", "cached", "requests", "executions", "seconds")
 CONTROL_HEAD = ("arm", "control with its tokens", "tokens", "arm - control", "95%", "only arm", "only control", "p")
+CALIBRATION_HEAD = ("arm", "log-loss of its confidence", "of the base rate", "calibration error")
 PHASE_HEAD = (
     *("arm", "phase", "entered", "wrong before", "rescued", "damaged"),
     *("with control", "rescued there", "control rescued", "damaged there", "control damaged"),
@@ -89,6 +91,12 @@ def phase_rows(summary: Summary) -> list[Row]:
     return [_phase_cells(row.arm, phase) for row in summary.rows for phase in row.phases]
 
 
+def calibration_rows(summary: Summary) -> list[Row]:
+    """How far each arm's confidence can be believed, in the order of ``CALIBRATION_HEAD``."""
+    known = [(row.arm, row.calibration) for row in summary.rows if row.calibration is not None]
+    return [(arm, f"{c.log_loss:.3f}", f"{c.log_loss_base_rate:.3f}", f"{c.error:.3f}") for arm, c in known]
+
+
 def strata_cells(summary: Summary) -> tuple[Row, list[Row]]:
     """Head and rows of the table by strata: selected@1 of every arm; the last against the first and its control."""
     last_row = summary.rows[-1] if summary.rows else None
@@ -129,6 +137,10 @@ def notes(summary: Summary) -> tuple[str, ...]:
         "with Holm's adjustment; can see: the smallest true difference, in points, that such a comparison finds four "
         "times in five. Tokens include discarded and cancelled completions."
     )
+    lines.append(
+        "Calibration error: root mean square of confidence less truth over bins, without the bias that chance adds, "
+        "clustered by problem. In the diagram o is how often answers of a confidence were right, | what they said."
+    )
     if any(row.controls for row in summary.rows):
         lines.append(
             "Controls: an arm whose budget was what the other arm generated, on each problem (match) or on average "
@@ -152,8 +164,12 @@ def render(summary: Summary, costs: Costs | None = None) -> str:
         (CONTROL_HEAD, control_rows(summary)),
         (PHASE_HEAD, phase_rows(summary)),
         strata_cells(summary),
+        (CALIBRATION_HEAD, calibration_rows(summary)),
     ]
     parts = [grid(top, rows) for top, rows in tables if rows]
+    last = summary.rows[-1] if summary.rows else None
+    if last is not None and last.calibration is not None:
+        parts.append(f"{last.arm}\n{drawn_as_text(last.calibration.bins)}")
     parts += map(section_text, sections(summary, costs))
     parts.append("\n".join(_filled(notes(summary))))
     return "\n\n".join(parts) + "\n"
