@@ -24,6 +24,8 @@ _COMMANDS: Final = {
     "models": ("atlas.cli.models", "List the models that are known and those on this disk, and remove them."),
     "pull": ("atlas.cli.pull", "Download a model, checked against its hash, and resume where it stopped."),
     "quantize": ("atlas.cli.quantize", "Make a smaller file of a model, with llama.cpp's mixture of that name."),
+    "calibrate": ("atlas.cli.calibrate", "Find out which weights matter for code: an importance matrix."),
+    "measure": ("atlas.cli.measure", "Say what quantizations of a model cost on code, side by side."),
     "tools": ("atlas.cli.tools", "List and build llama.cpp's own tools, which calibrate and measure use."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
 }
