@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "quantize": ("atlas.cli.quantize", "Make a smaller file of a model, with llama.cpp's mixture of that name."),
     "calibrate": ("atlas.cli.calibrate", "Find out which weights matter for code: an importance matrix."),
     "measure": ("atlas.cli.measure", "Say what quantizations of a model cost on code, side by side."),
+    "tune": ("atlas.cli.tune", "Measure recall and perplexity of code by position in a long context."),
     "tools": ("atlas.cli.tools", "List and build llama.cpp's own tools, which calibrate and measure use."),
     "bench": ("atlas.cli.bench", "Import or make suites, run and resume them, show and audit the results."),
 }

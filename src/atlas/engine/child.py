@@ -47,6 +47,9 @@ def _serve(config: dict[str, Any], stdout: int) -> None:
         params.speculative.draft.mparams.path = config["draft"]
         params.speculative.draft.n_max = config["drafted"]
         params.speculative.types = [llama.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+    kind = getattr(llama.ggml_type, f"GGML_TYPE_{config['cache_type'].upper()}")
+    params.cache_type_k = params.cache_type_v = kind
+    params.speculative.draft.cache_type_k = params.speculative.draft.cache_type_v = kind
     params.n_parallel = config["slots"]
     params.n_ctx = config["slots"] * config["context"]
     params.cpuparams.n_threads = config["threads"]

@@ -20,6 +20,7 @@ def plan(settings: Settings) -> Launch:
             "cache_mib": _CACHE_MIB,
             "draft": None if settings.draft is None else str(settings.draft),
             "drafted": settings.drafted,
+            "cache_type": settings.cache,
             "api_key": settings.api_key,
             "environment": {},
         },
@@ -44,4 +45,6 @@ def flags(settings: Settings) -> dict[str, object]:
         "n_threads": settings.threads,
         "cache_ram_mib": _CACHE_MIB,
     }
+    if settings.cache != "f16":
+        found |= {"cache_type_k": settings.cache, "cache_type_v": settings.cache}
     return found if settings.draft is None else found | {"draft_n_max": settings.drafted}

@@ -74,8 +74,18 @@ def flags(settings: Settings) -> list[str]:
     return [
         *("-np", str(settings.slots), "-c", str(settings.slots * settings.context)),
         *("--threads", str(settings.threads), "--jinja", "--metrics"),
+        *_cache(settings),
         *(("--spec-type", "draft-simple", "--spec-draft-n-max", str(settings.drafted)) if settings.draft else ()),
     ]
+
+
+def _cache(settings: Settings) -> list[str]:
+    if settings.cache == "f16":
+        return []
+    words = ["--cache-type-k", settings.cache, "--cache-type-v", settings.cache]
+    return words + (
+        ["--spec-draft-type-k", settings.cache, "--spec-draft-type-v", settings.cache] * bool(settings.draft)
+    )
 
 
 def plan(path: str, settings: Settings) -> Launch:

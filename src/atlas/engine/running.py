@@ -97,6 +97,7 @@ async def start(
     threads: int | None = None,
     server: Server = "auto",
     draft: Path | None = None,
+    cache: str = "f16",
     progress: Progress | None = None,
     restarts: int = 3,
 ) -> Engine:
@@ -109,6 +110,7 @@ async def start(
         threads: CPU threads; None leaves one core to everything else.
         server: ``auto`` takes a ``llama-server`` on PATH where there is a GPU, else the embedded engine.
         draft: a smaller GGUF file of the same tokenizer, for speculative decoding.
+        cache: type of the key-value cache.
         progress: told what is being waited for while a model loads.
         restarts: how often a crashed engine is brought back.
 
@@ -121,7 +123,7 @@ async def start(
 
     machine = hardware()
     file = check(_model_path() if model is None else model)
-    settings = _settings(file, machine, slots, context, threads)
+    settings = replace(_settings(file, machine, slots, context, threads), cache=cache)
     if draft is not None:
         settings = replace(settings, draft=check_draft(file, draft).path)
     kind = await asyncio.to_thread(_kind, server, machine, settings)

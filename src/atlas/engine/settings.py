@@ -20,3 +20,5 @@ class Settings:
     """A smaller model of the same tokenizer that guesses ahead (speculative decoding, arXiv 2211.17192)."""
     drafted: int = 4
     """Tokens that it guesses at a time."""
+    cache: str = "f16"
+    """Type of the key-value cache, of the draft's too."""
