@@ -24,13 +24,22 @@ def check_draft(model: ModelFile, path: Path) -> ModelFile:
     draft = check(path)
     if draft.size_bytes >= model.size_bytes:
         raise UsageError(f"{path.name} is no smaller than {model.path.name}: a draft model must be, to save time.")
-    wanted, given = _tokens(model.path), _tokens(path)
-    shared = min(len(wanted), len(given))
-    if abs(len(wanted) - len(given)) > _PADDING or wanted[:shared] != given[:shared]:
+    if not same_vocabulary(model.path, path):
         raise UsageError(
             f"{path.name} has another vocabulary than {model.path.name}: a draft model must be of the same family."
         )
     return draft
+
+
+def same_vocabulary(model: Path, other: Path) -> bool:
+    """Whether two files have the same tokens, but for padding at the end.
+
+    Raises:
+        UsageError: one of them is no GGUF file.
+    """
+    wanted, given = _tokens(model), _tokens(other)
+    shared = min(len(wanted), len(given))
+    return abs(len(wanted) - len(given)) <= _PADDING and wanted[:shared] == given[:shared]
 
 
 def _tokens(path: Path) -> list[bytes]:

@@ -65,7 +65,7 @@ def test_what_a_program_writes_is_heard_while_it_runs(tmp_path: Path) -> None:
     assert heard[0] == "[1]"
 
 
-def test_a_failure_is_told_with_its_last_line() -> None:
+def test_a_failure_is_told_with_its_reason() -> None:
     with pytest.raises(EngineError, match=r"^Counting failed \(exit status 3\): error: no model$"):
         run([sys.executable, "-c", "print('error: no model'); print('bye'); exit(3)"], what="Counting")
     with pytest.raises(EngineError, match="cannot be started"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
@@ -17,6 +18,9 @@ Heard = Callable[[str], None]
 _MOST_TEXT = 1 << 20
 """Characters that are kept: the last ones."""
 _GRACE_S = 5.0
+_ERROR = re.compile(r"^[\d.]+ E |error|failed", re.IGNORECASE)
+_STAMP = re.compile(r"^[\d.]+ [A-Z] ")
+"""llama.cpp's time and level before a line."""
 
 
 def run(command: Sequence[str], heard: Heard = lambda text: None, *, what: str, cwd: Path | None = None) -> str:
@@ -29,7 +33,7 @@ def run(command: Sequence[str], heard: Heard = lambda text: None, *, what: str, 
         cwd: where it runs.
 
     Raises:
-        EngineError: it cannot be started or fails; the sentence has its last line.
+        EngineError: it cannot be started or fails; the sentence has its reason.
     """
     environment = os.environ | {"LC_ALL": "C", "OMP_WAIT_POLICY": "passive"}
     try:
@@ -57,7 +61,7 @@ def run(command: Sequence[str], heard: Heard = lambda text: None, *, what: str, 
             _end(process)
             raise
     if process.returncode:
-        raise EngineError(f"{what} failed ({_ended(process.returncode)}): {_last_line(text)}")
+        raise EngineError(f"{what} failed ({_ended(process.returncode)}): {_reason(text)}")
     return text
 
 
@@ -74,7 +78,8 @@ def _ended(status: int) -> str:
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
-def _last_line(text: str) -> str:
+def _reason(text: str) -> str:
+    """The first line that tells of an error, else the last one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = [line for line in lines if "error" in line.lower() or "failed" in line.lower()] or lines
-    return said[-1][:300] if said else "it said nothing."
+    told = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "it said nothing.")
+    return _STAMP.sub("", told)[:300]
