@@ -42,7 +42,8 @@ COMMANDS = commands(cli)
 def test_the_commands_there_are():
     assert {("demo",), ("solve",), ("bench",), ("fit",), ("models",), ("pull",)} <= set(COMMANDS)
     assert {path[1] for path in COMMANDS if len(path) == 2} == {
-        "import", "make", "run", "resume", "show", "audit", "list", "replay", "rm",
+        "import", "make", "run", "resume", "show", "audit", "list", "replay", "rm", "compare", "export", "import-run",
+        "power", "own", "prices", "meter",
     }  # fmt: skip
 
 
