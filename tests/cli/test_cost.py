@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from atlas_command import Atlas
-from test_bad_input import refused
+from atlas_command import Atlas, Ended
+from e2e_verdicts import VERDICTS
 
-VERDICTS = "".join(
-    json.dumps({"id": f"p{i}", "A": {"passed": i < 8, "tokens": 100, "ms": 3_600_000}, "B": {"passed": i > 3}}) + "\n"
-    for i in range(16)
-)
+
+def refused(ended: Ended, *said: str) -> None:
+    assert ended.status == 2, ended
+    assert "Traceback" not in ended.err
+    for words in said:
+        assert words in ended.last_words
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from atlas_command import Atlas
 from e2e_statements import EASY
+from e2e_verdicts import VERDICTS
 from page_blocks import blocks, commands, subcommand
 from scripted_server import ScriptedServer
-from test_cost import VERDICTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
