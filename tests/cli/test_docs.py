@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from atlas_command import Atlas
 from e2e_statements import EASY
+from e2e_verdicts import VERDICTS
 from page_blocks import blocks, commands, subcommand
 from scripted_server import ScriptedServer
 
@@ -157,6 +158,28 @@ def test_serving(atlas: Atlas):
     finally:
         atlas.run("down", "--all")
     assert atlas.left_behind() == []
+
+
+def test_costs_and_somebody_elses_runs(atlas: Atlas):
+    reader = Reader(atlas, {})
+    (atlas.cwd / "verdicts.jsonl").write_text(VERDICTS)
+    files = reader.write(PAGES["cost"])
+    assert files == ["cost.toml"]
+    for words in commands(PAGES["cost"]):
+        reader.run(words)
+        if "import-run" in words:
+            (run,) = (atlas.home / "runs").iterdir()
+            reader = Reader(atlas, {"RUN": run.name})
+    told = [
+        atlas.run(*words[1:]).out
+        for words in commands(PAGES["cost"])
+        if words[1:3] in (["cost", "own"], ["bench", "power"])
+    ]
+    for number in ("20.83", "0.0198", "10.8 months", "2.5 months", "7.5%: 6.1 points", "8.6 points"):
+        assert number in "".join(told)
+        assert number.split(":")[0].split()[0] in PAGES["cost"]
+    settings = atlas.run("cost", "own", "--settings", "cost.toml")
+    assert settings.status == 0
 
 
 def test_the_other_pages_have_no_commands():

@@ -43,7 +43,8 @@ def test_the_commands_there_are():
     assert {("demo",), ("solve",), ("bench",), ("fit",), ("models",), ("pull",)} <= set(COMMANDS)
     assert {("up",), ("ps",), ("logs",), ("down",)} <= set(COMMANDS)
     assert {path[1] for path in COMMANDS if len(path) == 2} == {
-        "import", "make", "run", "resume", "show", "audit", "list", "replay", "rm", "build",
+        "import", "make", "run", "resume", "show", "audit", "list", "replay", "rm", "compare", "export", "import-run",
+        "power", "own", "prices", "meter", "build",
     }  # fmt: skip
 
 

@@ -54,4 +54,4 @@ def commands_of(text: str) -> list[list[str]]:
 
 def subcommand(words: list[str]) -> tuple[str, ...]:
     """``solve``, or ``bench run`` as two words."""
-    return tuple(words[1:3]) if words[1] in {"bench", "strategies"} else (words[1],)
+    return tuple(words[1:3]) if words[1] in {"bench", "cost", "strategies"} else (words[1],)

@@ -170,7 +170,7 @@ def _attempt(
         # The pool holds the submission, so an oracle below it could only come from a lost verdict.
         oracle=max([passed for _, passed in known] + [selected]),
         random=selected if pool is None else right / drawn if drawn else 0.0,
-        majority=_majority(known) if pool else selected,
+        majority=majority(known) if pool else selected,
         completions=drawn if whole else None,
         right=round(right) if whole else None,
         seconds=seconds,
@@ -184,7 +184,7 @@ def _known(grades: Mapping[tuple[str, str], Grade], pool: PoolRecord) -> list[tu
     return [(c, passed) for c, passed in verdicts if passed is not None]
 
 
-def _majority(known: Sequence[tuple[PoolCandidate, float]]) -> float | None:
+def majority(known: Sequence[tuple[PoolCandidate, float]]) -> float | None:
     """What a vote by identical outputs would get; None where the run did not note them."""
     classes: dict[int, list[tuple[int, float]]] = {}
     for candidate, passed in known:
