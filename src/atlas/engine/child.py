@@ -48,7 +48,8 @@ def _serve(config: dict[str, Any], stdout: int) -> None:
         params.speculative.draft.n_max = config["drafted"]
         params.speculative.types = [llama.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
     params.n_parallel = config["slots"]
-    params.n_ctx = config["slots"] * config["context"]
+    params.n_ctx = config["cells"]
+    params.kv_unified = config["shared"]
     params.cpuparams.n_threads = config["threads"]
     params.cpuparams_batch.n_threads = config["threads"]
     params.port = 0

@@ -20,3 +20,10 @@ class Settings:
     """A smaller model of the same tokenizer that guesses ahead (speculative decoding, arXiv 2211.17192)."""
     drafted: int = 4
     """Tokens that it guesses at a time."""
+    kv_tokens: int | None = None
+    """Size of a KV cache that all slots share; None: each slot has one of its own, for ``context`` tokens."""
+
+    @property
+    def cells(self) -> int:
+        """Tokens that the KV cache holds, of all slots."""
+        return self.slots * self.context if self.kv_tokens is None else self.kv_tokens
