@@ -84,7 +84,7 @@ async def solve_job(job: Job, on_event: OnEvent, api_key: str | None = None) -> 
             on_event(Event("phase", name))
             attached = await stack.enter_async_context(opened(job.spec.engine, api_key))
             _note_found(job, sandbox.tier, report, attached, on_event, metering.about)
-            broker = Broker(attached.slots)
+            broker = Broker(attached.slots, attached.kv_tokens)
             stack.callback(_note_end, job, attached, broker, on_event)
             client, slots = attached.client.through(broker.line()), attached.slots
             await metering.watch_idle()

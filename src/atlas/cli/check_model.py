@@ -179,7 +179,10 @@ def _engine_words(engine: EngineChoice, context: int | None) -> list[str]:
         words += ["--model", str(engine.file)]
     words += [] if engine.server == "auto" else ["--server", engine.server]
     words += [] if engine.slots == 8 else ["--slots", str(engine.slots)]
-    words += [] if context is None else ["--context", str(context)]
+    if engine.kv_tokens is not None:
+        words += ["--kv-tokens", str(engine.kv_tokens)]
+    elif context is not None:
+        words += ["--context", str(context)]
     words += [] if engine.draft is None else ["--draft", str(engine.draft)]
     return words + ([] if engine.threads is None else ["--threads", str(engine.threads)])
 

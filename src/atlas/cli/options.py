@@ -116,6 +116,11 @@ def model_options(command: Command) -> Command:
                 "--slots", type=click.IntRange(1, 256), default=8, show_default=True, help="Parallel requests."
             ),
             click.option("--context", type=click.IntRange(min=256), help="Tokens a request may hold."),
+            click.option(
+                "--kv-tokens",
+                type=click.IntRange(min=256),
+                help="One KV cache of this size for all slots, in place of --context for each.",
+            ),
             click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads of the engine."),
             click.option(
                 "--draft",
@@ -211,6 +216,7 @@ def choose(
     server: str,
     slots: int,
     context: int | None,
+    kv_tokens: int | None,
     threads: int | None,
     draft: str | None,
 ) -> EngineChoice:
@@ -226,7 +232,9 @@ def choose(
             raise UsageError(
                 "--context, --threads, --draft and --server are for a model file; a server at --endpoint runs already."
             )
-        return EngineChoice("endpoint", url=_url(endpoint), model=model or "", slots=slots)
+        return EngineChoice("endpoint", url=_url(endpoint), model=model or "", slots=slots, kv_tokens=kv_tokens)
+    if context is not None and kv_tokens is not None:
+        raise UsageError("--kv-tokens is the size of one cache for all slots: give it or --context, not both.")
     kind = "file" if model else "shipped"
     if model and not Path(model).is_file():
         raise UsageError(f"There is no file {model}: name a GGUF file, or the server that has it with --endpoint.")
@@ -235,6 +243,7 @@ def choose(
         file=Path(model).absolute() if model else None,
         slots=slots,
         context=context,
+        kv_tokens=kv_tokens,
         threads=threads,
         server="auto" if server == "auto" else "embedded" if server == "embedded" else "llama-server",
         draft=_draft(draft),

@@ -195,7 +195,8 @@ async def _solve(ask: _Ask) -> _Done:
         watch.say("starting the sandbox")
         async with await Sandbox.start(tier=ask.tier) as sandbox, opened(ask.engine, api_key(), watch.say) as attached:
             drawing = ask.wanted.drawing(ask.engine, attached.client.capabilities.model)
-            client = attached.client.through(Broker(attached.slots).line(Priority.INTERACTIVE))
+            broker = Broker(attached.slots, attached.kv_tokens)
+            client = attached.client.through(broker.line(Priority.INTERACTIVE))
             told = (*attached.warnings, *attached.about_thinking(drawing.thinking is not None))
             with Tape.open(ask.save / "tape.sqlite") if ask.save else Tape.memory() as tape:
                 solved = await search(

@@ -52,7 +52,8 @@ def _serve(config: dict[str, Any], stdout: int) -> None:
     params.cache_type_k = params.cache_type_v = kind
     params.speculative.draft.cache_type_k = params.speculative.draft.cache_type_v = kind
     params.n_parallel = config["slots"]
-    params.n_ctx = config["slots"] * config["context"]
+    params.n_ctx = config["cells"]
+    params.kv_unified = config["shared"]
     params.cpuparams.n_threads = config["threads"]
     params.cpuparams_batch.n_threads = config["threads"]
     params.port = config["port"]

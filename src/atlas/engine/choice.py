@@ -33,6 +33,8 @@ class EngineChoice:
     model: str = ""
     slots: int = 8
     context: int | None = None
+    kv_tokens: int | None = None
+    """One KV cache for all slots, of which a request may fill all; None: ``context`` tokens for each slot."""
     threads: int | None = None
     server: Server = "auto"
     draft: Path | None = None
@@ -41,7 +43,7 @@ class EngineChoice:
     @property
     def slot_context(self) -> int | None:
         """Tokens that a request may hold, as far as it is known before anything is opened."""
-        return self.context or (recommended().context if self.kind == "shipped" else None)
+        return self.kv_tokens or self.context or (recommended().context if self.kind == "shipped" else None)
 
     @property
     def sampling(self) -> Sampling:
@@ -66,6 +68,8 @@ class Attached:
     warnings: tuple[str, ...]
     slots: int
     """Completions that are worked on at the same time: as the server tells it, else as the user says."""
+    kv_tokens: int | None = None
+    """The KV cache that they share, where it is known that they share one."""
     engine: Engine | None = None
 
     @property
@@ -97,7 +101,7 @@ async def opened(
         try:
             about = {"kind": "endpoint", "model": client.capabilities.model, "server": client.capabilities.server}
             told = client.capabilities.slots if client.capabilities.server == "llama.cpp" else choice.slots
-            yield Attached(client, about, client.capabilities.notes, told)
+            yield Attached(client, about, client.capabilities.notes, told, choice.kv_tokens)
         finally:
             await client.aclose()
         return
@@ -107,10 +111,11 @@ async def opened(
         choice.file,
         slots=choice.slots,
         context=choice.slot_context,
+        kv_tokens=choice.kv_tokens,
         threads=choice.threads,
         server=choice.server,
         draft=choice.draft,
         progress=progress,
     )
     async with engine:
-        yield Attached(engine.client, engine.describe(), engine.warnings, choice.slots, engine)
+        yield Attached(engine.client, engine.describe(), engine.warnings, choice.slots, choice.kv_tokens, engine)

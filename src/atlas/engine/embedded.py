@@ -15,7 +15,8 @@ def plan(settings: Settings) -> Launch:
             "model": str(settings.model),
             "alias": settings.model.stem,
             "slots": settings.slots,
-            "context": settings.context,
+            "cells": settings.cells,
+            "shared": settings.kv_tokens is not None,
             "threads": settings.threads,
             "cache_mib": _CACHE_MIB,
             "draft": None if settings.draft is None else str(settings.draft),
@@ -44,7 +45,8 @@ def flags(settings: Settings) -> dict[str, object]:
     """What decides speed and memory, for a run's manifest."""
     found: dict[str, object] = {
         "n_parallel": settings.slots,
-        "n_ctx": settings.slots * settings.context,
+        "n_ctx": settings.cells,
+        "kv_unified": settings.kv_tokens is not None,
         "n_threads": settings.threads,
         "cache_ram_mib": _CACHE_MIB,
     }

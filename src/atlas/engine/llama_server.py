@@ -86,10 +86,11 @@ def inspect(path: str) -> LlamaServer:
 def flags(settings: Settings) -> list[str]:
     """Command-line flags, the models, the address and the key apart.
 
-    ``-np`` divides ``-c`` over the slots. The port is always given, as the default is not stable.
+    ``-np`` divides ``-c`` over the slots, unless they share it. The port is always given, as the default is not stable.
     """
     return [
-        *("-np", str(settings.slots), "-c", str(settings.slots * settings.context)),
+        *("-np", str(settings.slots), "-c", str(settings.cells)),
+        *(("--kv-unified",) if settings.kv_tokens is not None else ()),
         *("--threads", str(settings.threads), "--jinja", "--metrics"),
         *_cache(settings),
         *(("--spec-type", "draft-simple", "--spec-draft-n-max", str(settings.drafted)) if settings.draft else ()),

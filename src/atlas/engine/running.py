@@ -94,6 +94,7 @@ async def start(
     *,
     slots: int = 8,
     context: int | None = None,
+    kv_tokens: int | None = None,
     threads: int | None = None,
     server: Server = "auto",
     draft: Path | None = None,
@@ -109,6 +110,8 @@ async def start(
         model: a GGUF file; None is the model that ships with the package.
         slots: completions that are worked on at the same time.
         context: tokens of one slot, prompt and completion; None is the model's own, at most 4096.
+        kv_tokens: size of one KV cache that all slots share, of which a request may fill all, whatever ``context`` is.
+            Who sends more than fits gets errors: ``atlas.broker`` admits by it. None: ``context`` for each slot.
         threads: CPU threads; None leaves one core to everything else.
         server: ``auto`` takes a ``llama-server`` on PATH where there is a GPU, else the embedded engine.
         draft: a smaller GGUF file of the same tokenizer, for speculative decoding.
@@ -127,7 +130,7 @@ async def start(
 
     machine = hardware()
     file = check(_model_path() if model is None else model)
-    settings = _settings(file, machine, slots, context, threads)
+    settings = _settings(file, machine, slots, context, threads, kv_tokens)
     settings = replace(settings, cache=cache, drafted=drafted, placement=placement)
     if draft is not None:
         settings = replace(settings, draft=check_draft(file, draft).path)
@@ -169,10 +172,21 @@ def _model_path() -> Path:
     return model_path()
 
 
-def _settings(file: ModelFile, machine: Hardware, slots: int, context: int | None, threads: int | None) -> Settings:
+def _settings(
+    file: ModelFile,
+    machine: Hardware,
+    slots: int,
+    context: int | None,
+    threads: int | None,
+    kv_tokens: int | None,
+) -> Settings:
     if not 1 <= slots <= _MOST_SLOTS:
         raise UsageError(f"An engine has 1 to {_MOST_SLOTS} slots, not {slots}.")
-    if context is None:
+    if kv_tokens is not None:
+        if not 64 <= kv_tokens <= _MOST_SLOTS * file.context_length:
+            raise UsageError(f"A KV cache of {kv_tokens} tokens is of no use for {file.path.name}: give 64 or more.")
+        context = min(kv_tokens, file.context_length)
+    elif context is None:
         context = min(file.context_length, _DEFAULT_CONTEXT)
     if not 64 <= context <= file.context_length:
         # Beyond what it was trained for a model answers nonsense, and absurd sizes hang the engine.
@@ -181,7 +195,7 @@ def _settings(file: ModelFile, machine: Hardware, slots: int, context: int | Non
         threads = max(1, machine.cores - 1)
     if not 1 <= threads <= 1024:
         raise UsageError(f"An engine runs on 1 to 1024 threads, not {threads}.")
-    return Settings(file.path, slots, context, threads, secrets.token_urlsafe(24))
+    return Settings(file.path, slots, context, threads, secrets.token_urlsafe(24), kv_tokens=kv_tokens)
 
 
 def _kind(server: Server, machine: Hardware, settings: Settings) -> _Kind:

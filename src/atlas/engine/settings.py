@@ -28,3 +28,10 @@ class Settings:
     """Flags of ``llama-server`` that say what lies on which device, as ``atlas fit`` planned it."""
     verbose: bool = False
     """Whether the log says what was allocated and a few lines for each request, not warnings alone."""
+    kv_tokens: int | None = None
+    """Size of a KV cache that all slots share; None: each slot has one of its own, for ``context`` tokens."""
+
+    @property
+    def cells(self) -> int:
+        """Tokens that the KV cache holds, of all slots."""
+        return self.slots * self.context if self.kv_tokens is None else self.kv_tokens
