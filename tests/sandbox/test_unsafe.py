@@ -78,7 +78,7 @@ async def test_files_are_gone_with_the_execution_and_the_folder_with_the_sandbox
     ],
 )
 async def test_other_languages_end_as_they_do_in_a_box(sandbox, code, status):
-    limits = Limits(cpu_s=1.0, wall_s=2.0, output_bytes=1000)
+    limits = Limits(cpu_s=1.0, wall_s=2.0 if status is Status.WALL_LIMIT else 60.0, output_bytes=1000)
     (seen,) = await sandbox.run(Program(code, language="bash"), [Stdin("in\n")], limits)
     assert seen.status is status, seen
     assert status is not Status.OK or seen.stdout == "in\n42\n"
