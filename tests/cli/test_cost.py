@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from atlas_command import Atlas, Ended
 from e2e_verdicts import VERDICTS
+
+from atlas.bench.imported import import_run
 
 
 def refused(ended: Ended, *said: str) -> None:
@@ -19,11 +20,10 @@ def refused(ended: Ended, *said: str) -> None:
 
 @pytest.fixture
 def run(atlas: Atlas) -> str:
-    """An imported run's id: 16 hours of A, which solves half."""
-    (atlas.cwd / "verdicts.jsonl").write_text(VERDICTS)
-    ended = atlas.run("bench", "import-run", "verdicts.jsonl", "--name", "ours", "--json")
-    assert ended.status == 0
-    return json.loads(ended.out)["run"]
+    """An imported run's id."""
+    file = atlas.cwd / "verdicts.jsonl"
+    file.write_text(VERDICTS)
+    return import_run(file, atlas.home / "runs", name="ours", source="us").name
 
 
 def test_the_cases_that_everybody_reckons_with(atlas: Atlas):
@@ -97,7 +97,7 @@ def test_power_before_a_run(atlas: Atlas, run: str):
         ("cost own --watts nan", "nan"),
         ("cost own --watts -1", "-1"),
         ("cost own --watts 1 --settings none.toml", "none.toml"),
-        ("cost run 2026", "atlas bench list"),
+        ("cost run none", "atlas bench list"),
         ("cost run RUN --versus magic --a-month 10", "magic"),
         ("cost run RUN --versus claude-sonnet-5-5", "--a-month"),
         ("bench compare RUN none", "none"),
@@ -113,14 +113,8 @@ def test_power_before_a_run(atlas: Atlas, run: str):
         ("bench resume RUN", "imported"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(atlas: Atlas, words: str, said: str):
-    file = Path(atlas.cwd / "verdicts.jsonl")
-    file.write_text(VERDICTS)
-    told = words.split()
-    if "RUN" in words:
-        made = json.loads(atlas.run("bench", "import-run", file, "--name", "ours", "--json").out)["run"]
-        told = [made if word == "RUN" else word for word in told]
-    refused(atlas.run(*told), said)
+def test_what_cannot_be_is_one_sentence(atlas: Atlas, run: str, words: str, said: str):
+    refused(atlas.run(*(run if word == "RUN" else word for word in words.split())), said)
 
 
 def test_a_settings_file_of_ones_own_that_is_broken_is_named_by_every_report(atlas: Atlas, run: str):
