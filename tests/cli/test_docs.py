@@ -17,6 +17,10 @@ from e2e_verdicts import VERDICTS
 from page_blocks import blocks, commands, subcommand
 from scripted_server import ScriptedServer
 
+from atlas.engine.gguf_check import check
+from atlas.engine.nano import model_path
+from atlas.engine.quantize import plan, quantize
+
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
 README = (ROOT / "README.md").read_text()
@@ -180,6 +184,16 @@ def test_costs_and_somebody_elses_runs(atlas: Atlas):
         assert number.split(":")[0].split()[0] in PAGES["cost"]
     settings = atlas.run("cost", "own", "--settings", "cost.toml")
     assert settings.status == 0
+
+
+def test_making_a_file_smaller(atlas: Atlas):
+    origin = plan(model_path(), atlas.cwd / "your-model-F16.gguf", "F16", allow_requantize=True)
+    quantize(origin, 1)
+    needs_tools = {"calibrate", "measure", "tune", "--imatrix"}  # tests/engine/tools has rounds with them
+    for words in commands(PAGES["quantize"]):
+        if not needs_tools & set(words):
+            Reader(atlas, {}).run(words)
+    assert check(atlas.cwd / "your-model-Q4_K_M.gguf").quantization == "Q4_K_M"
 
 
 def test_the_other_pages_have_no_commands():
