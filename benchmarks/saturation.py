@@ -35,7 +35,7 @@ from typing import Any
 import httpx
 
 from atlas.bench.suites.smallworld import make
-from atlas.broker import Broker
+from atlas.broker import Broker, Report
 from atlas.engine.nano import recommended
 from atlas.engine.running import start
 from atlas.gather import gather
@@ -108,6 +108,9 @@ class Measured:
     cached_tokens: int
     tokens_per_cpu_s: float | None
     load: float
+    starved_share: float | None = None
+    """Of the slot-seconds, those in which nothing waited that could have been sent: the queue's own count. What is
+    neither this nor busy is the time between a completion's end and the next one's arrival."""
 
 
 @asynccontextmanager
@@ -143,7 +146,7 @@ async def searched(
     gate, queue = asyncio.Semaphore(in_flight), Broker(SLOTS)
     client = engine.client.through(queue.line()) if broker else engine.client
     settings = Settings(0, Sampling(recommended().temperature, recommended().top_p), recommended().max_tokens)
-    left, over = len(problems), list[float]()
+    left, over, seen = len(problems), list[float](), list[Report]()
     with Tape.memory() as tape:
         tools = Tools(tape, client, sandbox)
 
@@ -154,6 +157,7 @@ async def searched(
                 await solve(problem, load("full"), tools, settings=settings)
                 if not left and not over:
                     over.extend((time.monotonic(), engine.cpu_s(), generated(tape)))
+                    seen.append(queue.report())
 
         began, cpu, load_before = time.monotonic(), engine.cpu_s(), os.getloadavg()[0]
         watcher = asyncio.create_task(engine.watch())
@@ -172,6 +176,7 @@ async def searched(
         cached_tokens=sum(r["cached_tokens"] for r in replies),
         tokens_per_cpu_s=tokens / (over[1] - cpu) if engine.pid else None,
         load=(load_before + os.getloadavg()[0]) / 2,
+        starved_share=seen[0].idle_s / (SLOTS * seen[0].seconds) if broker else None,
     ), exchanges
 
 
@@ -233,13 +238,23 @@ def tell(what: str) -> None:
 
 
 def table(name: str, rows: dict[str, Measured]) -> list[str]:
-    lines = [f"{name:<12} busy share  tokens/s  tokens/CPU-s  prompt tokens evaluated  load"]
+    lines = [f"{name:<12} busy share  starved  tokens/s  tokens/CPU-s  prompt tokens evaluated  load"]
     for way, m in rows.items():
         cpu = "-" if m.tokens_per_cpu_s is None else f"{m.tokens_per_cpu_s:.0f}"
+        starved = "-" if m.starved_share is None else f"{m.starved_share:.1%}"
         evaluated = m.prompt_tokens - m.cached_tokens
-        lines.append(
-            f"{way:<12} {m.busy_share:>10.1%}  {m.tokens_per_s:>8.0f}  {cpu:>12}  {evaluated:>23}  {m.load:.1f}"
-        )
+        speed = f"{m.busy_share:>10.1%}  {starved:>7}  {m.tokens_per_s:>8.0f}  {cpu:>12}"
+        lines.append(f"{way:<12} {speed}  {evaluated:>23}  {m.load:.1f}")
+    return lines
+
+
+def told(found: dict[str, dict[str, Measured]], setting: str) -> list[str]:
+    """All tables, and what to think of them."""
+    lines = [text for name, rows in found.items() for text in (*table(name, rows), "")]
+    load = max(m.load for rows in found.values() for m in rows.values())
+    lines.append(f"{setting}; load is the system's, the benchmark's own included")
+    if load > 2 * (os.cpu_count() or 1):
+        lines.append("Other programs kept the processor busy: a quiet machine is faster, and its slots are busier.")
     return lines
 
 
@@ -285,11 +300,8 @@ def main() -> None:
     args = parser.parse_args()
     found = asyncio.run(run(args))
     line = headline(found)
-    lines = [text for name, rows in found.items() for text in (*table(name, rows), "")]
     cores = f"{os.cpu_count()} cores, {platform.machine()}"
-    lines.append(
-        f"{args.problems} problems, {args.in_flight} in flight, {SLOTS} slots, {cores}; load as the system tells it"
-    )
+    lines = told(found, f"{args.problems} problems, {args.in_flight} in flight, {SLOTS} slots, {cores}")
     args.out.mkdir(parents=True, exist_ok=True)
     data = {"headline": line, "machine": cores, **{k: {w: asdict(m) for w, m in v.items()} for k, v in found.items()}}
     (args.out / "saturation.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
