@@ -4,8 +4,8 @@
 
 One task a line: ``candidates``, each with a ``label`` and with ``public``, what it printed on each example of the
 statement and whether that was right (null where nothing was run). Ways: either program; plain filtering (any that
-fails no example); the evidence of the search on the same outcomes. Intervals are 95%, from a bootstrap over tasks. The
-last line is one JSON object; points are percent.
+fails no example); the evidence of the search on the same outcomes. Intervals are 95%, from a bootstrap over tasks.
+Writes benchmarks/results/pairs.json. The last line is the same JSON object; points are percent.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from atlas.bench.replay.score import hit
 from atlas.bench.stats import paired_bootstrap
 from atlas.search.evidence import UNKNOWN, Array, Outcomes
 
+RESULTS = Path(__file__).resolve().parent / "results"
+
 
 class Candidate(BaseModel):
     label: int
@@ -38,7 +40,9 @@ class Task(BaseModel):
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("pairs", type=Path)
-    tasks = [task for _, task in read_models(parser.parse_args().pairs, Task)]
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the result")
+    args = parser.parse_args()
+    tasks = [task for _, task in read_models(args.pairs, Task)]
     groups = {
         "all": tasks,
         "with examples": [t for t in tasks if shown(t)],
@@ -47,6 +51,8 @@ def main() -> None:
     found = {name: compared(some) for name, some in groups.items() if some}
     for name, row in found.items():
         print(f"{name} ({row['tasks']:.0f} tasks): " + ", ".join(f"{k} {v}" for k, v in row.items() if k != "tasks"))
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "pairs.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found))
 
 

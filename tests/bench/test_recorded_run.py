@@ -150,6 +150,14 @@ def test_votes_and_lineage_are_kept(tmp_path: Path) -> None:
     assert problem.asked.examples == DOUBLE.examples
 
 
+def test_what_no_reader_of_json_takes_is_written_out(tmp_path: Path) -> None:
+    odd = "\ud800\n"
+    tests = [TestCase(Stdin(odd), "x\udfff", "self_tests", 1, 1)]
+    pool = searched(SHOUT, ("print(1)", None, ["A B\n", "\udcff"]), tests=tests)
+    recorded, _ = written(tmp_path, pool)
+    assert recorded.problems[0].inputs == ("a b\n", "\\ud800\n")
+
+
 def test_a_problem_whose_verdict_was_lost_is_left_out(tmp_path: Path) -> None:
     recorded, labels = written(tmp_path, doubles(), shouts(), lost="own/double")
     assert [p.id for p in recorded.problems] == ["own/shout"] == list(labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from atlas.bench.jsonl import readable
 from atlas.bench.records import PoolCandidate, PoolRecord, RoundRow, Submission, UsageRow
 from atlas.bench.replay.searched import observed
 from atlas.problem import Input
@@ -27,12 +28,12 @@ def answer_of(solved: Solved, budget: int | None = None) -> Answer:
     winner = None if solution.candidate is None else pool.members[pool.find(solution.candidate)].candidate
     submission = Submission(
         problem=solution.problem_id,
-        code=None if solution.code is None else _text(solution.code),
+        code=None if solution.code is None else readable(solution.code),
         candidate=solution.candidate,
         move=winner.move if winner else "",
         confidence=solution.confidence,
-        evidence=tuple(map(_text, solution.evidence)),
-        reasons=tuple(map(_text, solution.reasons)),
+        evidence=tuple(map(readable, solution.evidence)),
+        reasons=tuple(map(readable, solution.reasons)),
         usage=UsageRow(**asdict(solution.usage)),
         budget=budget,
     )
@@ -41,7 +42,7 @@ def answer_of(solved: Solved, budget: int | None = None) -> Answer:
             id=member.candidate.id,
             move=member.candidate.move,
             parent=member.candidate.parent,
-            code=_text(member.candidate.program.code),
+            code=readable(member.candidate.program.code),
             count=member.completions,
             tokens=member.candidate.tokens,
             derived=member.derived,
@@ -80,10 +81,7 @@ def _did(pool: Pool, member: int, index: int, input: Input) -> str:
 
 def lost(problem: str, reason: str) -> Answer:
     """No answer, through no fault of the search."""
-    row = Submission(problem=problem, code=None, candidate=None, move="", confidence=0.0, lost=_text(reason) or "lost")
+    row = Submission(
+        problem=problem, code=None, candidate=None, move="", confidence=0.0, lost=readable(reason) or "lost"
+    )
     return Answer(row, None)
-
-
-def _text(text: str) -> str:
-    """Lone surrogates, which no JSON reader takes, are written out."""
-    return text.encode("utf-8", "backslashreplace").decode()

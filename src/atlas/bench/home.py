@@ -54,7 +54,7 @@ def past_verdicts(runs: Path) -> tuple[Path, ...]:
 
     They say which programs are right, which is as good as a key.
     """
-    patterns = ("*/grades.jsonl", "*/recorded/*.jsonl.gz")
+    patterns = ("*/grades.jsonl", "*/recorded")
     return tuple(sorted({path for root in (runs_root(), runs) for pattern in patterns for path in root.glob(pattern)}))
 
 

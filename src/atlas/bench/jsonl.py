@@ -43,6 +43,11 @@ def _lines(rows: Iterable[Any]) -> str:
     return "".join(canonical(row) + "\n" for row in rows)
 
 
+def readable(text: str) -> str:
+    """Lone surrogates, which no JSON reader takes, written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     digest = hashlib.sha256()

@@ -225,6 +225,7 @@ def _answer(done: _Done, seconds: float) -> dict[str, Any]:
         if solution["code"] != whole:
             solution["runnable"] = whole
     return solution | {
+        "tests": _tests(done.solved),
         "rounds": _rounds(done),
         "sampling": asdict(done.drawing.sampling) | {"source": done.drawing.source},
         "max_tokens": done.drawing.max_tokens,
@@ -233,6 +234,25 @@ def _answer(done: _Done, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "warnings": list(done.warnings),
     }
+
+
+def _tests(solved: Solved) -> list[dict[str, Any]]:
+    """The tests that the model wrote, how many of its replies expected each, and how probably it is right."""
+    from atlas.bench.replay.texts import test_text  # noqa: PLC0415
+    from atlas.search.assemble import entry_of  # noqa: PLC0415
+
+    if solved.standing is None:
+        return []
+    entry = entry_of(solved.pool.problem) or ""
+    return [
+        {
+            "test": test_text(test.input, test.expected, entry),
+            "votes": test.votes,
+            "voters": test.voters,
+            "probability": round(float(probability), 6),
+        }
+        for test, probability in zip(solved.pool.tests, solved.standing.test_probability, strict=True)
+    ]
 
 
 def _rounds(done: _Done) -> list[dict[str, Any]]:

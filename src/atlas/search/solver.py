@@ -37,11 +37,12 @@ class RoundEnd:
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """The answer, the pool that it was chosen from, and who led after each round."""
+    """The answer, the pool that it was chosen from, who led after each round, and the last ranking."""
 
     solution: Solution
     pool: Pool
     rounds: tuple[RoundEnd, ...]
+    standing: Posterior | None = None
 
 
 async def solve(
@@ -90,7 +91,7 @@ async def solve(
         await _confirm(session)
     answer = solution(session)
     on_event(Finished(problem.id, answer))
-    return Solved(answer, session.pool, tuple(ends))
+    return Solved(answer, session.pool, tuple(ends), session.standing)
 
 
 def _schedule(session: Session, strategy: Strategy, ends: list[RoundEnd]) -> Iterator[Round]:

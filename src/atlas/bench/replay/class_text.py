@@ -9,6 +9,8 @@ from atlas.problem import Input, Stdin, Value
 from atlas.sandbox.types import Observation, Status
 from atlas.search.outputs import LIMITS, output
 
+UNKNOWN: Final = "E:unknown"
+"""The outcome of what was not run."""
 _LONGEST: Final = 21
 _KEPT: Final = 8
 
@@ -16,7 +18,7 @@ _KEPT: Final = 8
 def outcome_text(input: Input, seen: Observation | None) -> str:
     """The class of an output, or ``E:`` and why there is none. Printed texts are equal token by token."""
     if seen is None or seen.status is Status.INFRASTRUCTURE:
-        return "E:unknown"
+        return UNKNOWN
     if seen.status is Status.OK:
         value = output(input, seen)
         return class_text(" ".join(value.split()) if isinstance(input, Stdin) else value)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from atlas.search.evidence import Array
+
+MOST: Final = 1 << 16
+"""Classes of outputs that a table can name."""
 
 
 def packed_bits(table: Sequence[Sequence[bool]]) -> str:
@@ -16,7 +20,7 @@ def packed_bits(table: Sequence[Sequence[bool]]) -> str:
 
 
 def packed_ids(table: Sequence[Sequence[int]]) -> str:
-    """Rows of indices below 65536, little-endian."""
+    """Rows of indices below ``MOST``, little-endian."""
     return _text(np.array(table, dtype="<u2"))
 
 
