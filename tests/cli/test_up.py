@@ -119,7 +119,7 @@ def test_from_up_over_a_crash_to_down(atlas: Atlas, monkeypatch: pytest.MonkeyPa
     assert entry["memory_bytes"] > model_path().stat().st_size
     assert "nano" in atlas.run("ps").out
     monkeypatch.setenv("ATLAS_HOME", str(atlas.home))
-    assert choose("", "nano", "auto", 8, None, None, None).url == url
+    assert choose("", "nano", "auto", 8, None, None, None, None).url == url
 
     os.kill(entry["pid"], signal.SIGKILL)
     eventually(lambda: runs(atlas, 1), "a restart")

@@ -49,10 +49,10 @@ class Scribe:
 
 
 def comparable(table: dict[str, Any]) -> dict[str, Any]:
-    """All but the run's name, its times, and what an interruption costs."""
-    apart = {"seconds", *COSTS}
+    """All but the run's name, its times and energy, and what an interruption costs."""
+    apart = {"seconds", "speed", "consumed", *COSTS}
     rows = [{k: v for k, v in row.items() if k not in apart} for row in table["rows"]]
-    return {k: v for k, v in table.items() if k not in {"rows", "run", "folder"}} | {"rows": rows}
+    return {k: v for k, v in table.items() if k not in {"rows", "run", "folder", "costs"}} | {"rows": rows}
 
 
 @pytest.fixture

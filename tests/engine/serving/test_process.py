@@ -12,7 +12,10 @@ from atlas.engine.serving.process import Process
 
 
 def test_a_process_from_its_start_to_its_end() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    code = "print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # before, it is still a copy of this process, or nothing yet
         process = Process.of(child.pid)
         assert process is not None
         assert process.alive
