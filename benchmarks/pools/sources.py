@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from atlas.bench.replay.record import Sampled
@@ -14,7 +14,8 @@ _STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 """Where a base model's completion of a function ends, as the authors of CodeT cut it."""
 _IMPORTS = (
     "from typing import *\nimport math, re, itertools, functools, collections, string, heapq, bisect, hashlib, copy, "
-    "datetime, statistics, operator, random, sys\nfrom collections import *\nfrom functools import *\n\n"
+    "datetime, statistics, operator, random, sys\nfrom collections import *\nfrom functools import *\n"
+    "from itertools import *\nfrom heapq import *\n"
 )
 """Chat models leave out the imports that the prompt already has."""
 
@@ -67,6 +68,31 @@ def read_agentcoder(files: Mapping[str, bytes]) -> Iterator[Sampled]:
         )
 
 
+def read_mixed(files: Mapping[str, bytes]) -> Iterator[Sampled]:
+    """One program of each of LLMDebugger's models, then AgentCoder's first three; AgentCoder's tests, then Reflexion's.
+
+    First attempts alone: LLMDebugger's seeds are what its models wrote before any debugging, and Reflexion's
+    ``test-acc`` run asked once for each list of asserts. Both kept what failed. Programs that either of them repaired
+    are no draws, and the field ``is_solved`` is the key: neither is read.
+    """
+    seeds = [_by_task(files[model]) for model in _SEEDS]
+    asserts = _by_task(files["asserts"])
+    for sampled in read_agentcoder(files):
+        task, entry = sampled.id, sampled.entry_point
+        written = (_whole(sampled.prompt, seed[task]["solution"], entry) for seed in seeds)
+        tests = tuple(test for text in asserts[task]["solution"] for test in _statements(text, entry))
+        yield replace(
+            sampled,
+            programs=(*written, *sampled.programs[:3]),
+            tests=(*sampled.tests, tests),
+            public_tests=tuple(seeds[0][task]["given_tests"]),
+        )
+
+
+def _by_task(data: bytes) -> dict[str, dict[str, Any]]:
+    return {row["task_id"]: row for row in _lines(data)}
+
+
 def _by_function(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Completions by the function that the test prompt asks for: the last that it defines."""
     return {row["prompt"].rpartition("def ")[2].partition("(")[0]: row["samples"] for row in rows}
@@ -96,7 +122,7 @@ def _statements(text: str, entry: str) -> Iterator[str]:
 
 def _whole(prompt: str, text: str, entry: str) -> str:
     """A chat model's completion as a program: it may be the whole function or its body."""
-    front = prompt if f"def {entry}" not in text else prompt[: prompt.rfind(f"def {entry}")]
+    front = prompt if f"def {entry}" not in text else prompt[: prompt.rfind(f"def {entry}")] + "\n"
     return f"{_IMPORTS}{front}{text}\n"
 
 
@@ -110,16 +136,17 @@ def _parsed(text: str) -> ast.Module | None:
 _CODET = "microsoft/CodeT"
 _CODET_AT, _CODET_PROBLEMS_AT = "47205e2aea3a6fc3993085d8d2921ac51275cf96", "61edff88a9823849b72d58c2a9eaac673c1056b5"
 _CODET_DATA = "CodeT/data/generated_data/hmeval_codegen16B_temp0.8_topp0.95_num100_max300"
+_AGENTCODER = _raw(
+    "huangd1999/AgentCoder", "650a44d670059e060506d80340cce12fcaf67d0d", "dataset/gpt-3.5-turbo-1106.json"
+)
+_SEEDS = ("codellama", "starcoder", "gpt-3.5-turbo-0613")
+"""LLMDebugger's models whose seeds are used; a file's name here and its folder there."""
 SOURCES = (
     Source(
         "humaneval_codegen16b_100x100",
         "MIT",
         {
-            "problems": _raw(
-                _CODET,
-                "61edff88a9823849b72d58c2a9eaac673c1056b5",
-                "CodeT/data/dataset/hmeval_for_code_generation.jsonl",
-            ),
+            "problems": _raw(_CODET, _CODET_PROBLEMS_AT, "CodeT/data/dataset/hmeval_for_code_generation.jsonl"),
             "solutions": _raw(_CODET, _CODET_AT, f"{_CODET_DATA}_code_solution.jsonl"),
             "tests": _raw(_CODET, _CODET_AT, f"{_CODET_DATA}_test_case.jsonl"),
         },
@@ -128,13 +155,28 @@ SOURCES = (
     Source(
         "humaneval_gpt35turbo1106_5x5",
         "MIT (as the README of huangd1999/AgentCoder says)",
-        {
-            "completions": _raw(
-                "huangd1999/AgentCoder",
-                "650a44d670059e060506d80340cce12fcaf67d0d",
-                "dataset/gpt-3.5-turbo-1106.json",
-            )
-        },
+        {"completions": _AGENTCODER},
         read_agentcoder,
+    ),
+    Source(
+        "humaneval_mixed_8x6",
+        "Apache-2.0 (FloridSleeves/LLMDebugger), MIT (huangd1999/AgentCoder, noahshinn/reflexion)",
+        {
+            model: _raw(
+                "FloridSleeves/LLMDebugger",
+                "4cc36557a049e17af59da966ede0409729f76307",
+                f"input_data/humaneval/seed/{model}/seed.jsonl",
+            )
+            for model in _SEEDS
+        }
+        | {
+            "completions": _AGENTCODER,
+            "asserts": _raw(
+                "noahshinn/reflexion",
+                "4e42b24dab6b40c05cd82d10e357128834ca93ad",
+                "programming_runs/root/testacc_humaneval_py/humaneval-py..gz_test-acc_1_gpt-4_pass_at_k_1_py.jsonl",
+            ),
+        },
+        read_mixed,
     ),
 )

@@ -12,7 +12,7 @@ from recorded_pool import CHECK, PROMPT
 
 from atlas.bench.replay.recorded import read_pool
 
-CODET, AGENTCODER = SOURCES
+CODET, AGENTCODER, MIXED = SOURCES
 
 
 def lines(*rows: dict[str, Any]) -> bytes:
@@ -47,6 +47,29 @@ AGENTCODER_FILES = {
         ]
     ).encode()
 }
+OTHER = {"task_id": "HumanEval/1", "solution": "", "given_tests": []}
+
+
+def seeds(solution: str, solved: bool) -> bytes:
+    """A model's file as LLMDebugger has it, in an order of its own."""
+    shown = {"canonical_solution": "    return x * 2\n", "seed": "", "given_tests": ["assert double(2) == 4"]}
+    return lines(OTHER, PROBLEM | shown | {"solution": solution, "is_solved": solved})
+
+
+MIXED_FILES = AGENTCODER_FILES | {
+    "codellama": seeds(f"{PROMPT}\n    return x ** 2\n", solved=False),
+    "starcoder": seeds(f"{PROMPT}\n    return 2 * x\n", solved=True),
+    "gpt-3.5-turbo-0613": seeds("def double(x):\n    return 2 * x\n\n# Unit test\nassert double(2) == 5", solved=True),
+    "asserts": lines(
+        PROBLEM
+        | {
+            "canonical_solution": "    return x * 2\n",
+            "solution": ["assert double(4) == 8", "assert other(1) == 2", "assert double(", "assert double(1) == 2"],
+            "is_solved": False,
+        },
+        OTHER,
+    ),
+}
 
 
 async def test_codets_completions_are_cut_and_their_asserts_found(tmp_path: Path) -> None:
@@ -65,6 +88,24 @@ async def test_agentcoders_completions_are_bodies_or_whole_functions(tmp_path: P
     (problem,) = pool.problems
     assert problem.sample_tests == ((0,), (), ())
     assert problem.passes.tolist() == [[True], [True], [False]]
+
+
+async def test_the_mixed_pool_joins_four_models_and_two_writers_of_tests(tmp_path: Path) -> None:
+    pool, labels = read_pool(await build(MIXED, MIXED_FILES, tmp_path))
+    (problem,) = pool.problems
+    right = [labels["HumanEval/0"][place] for place in problem.samples]
+    assert right == [0, 1, 0, 1, 1, 0]  # what failed the hidden test is there, whatever the source says of it
+    assert problem.loads[problem.samples].tolist() == [True, True, False, True, True, False]
+    assert problem.sample_tests == ((0,), (), (), (1, 0))
+    assert problem.passes[problem.samples[:2]].tolist() == [[False, False], [True, True]]
+
+
+def test_the_mixed_pool_holds_three_of_agentcoders_completions() -> None:
+    (row,) = json.loads(AGENTCODER_FILES["completions"])
+    row |= {"completion_list": [f"    return {n}\n" for n in range(5)]}
+    (sampled,) = MIXED.read(MIXED_FILES | {"completions": json.dumps([row]).encode()})
+    assert [text.rstrip()[-8:] for text in sampled.programs[3:]] == ["return 0", "return 1", "return 2"]
+    assert sampled.public_tests == ("assert double(2) == 4",)
 
 
 def test_files_that_were_fetched_before_are_taken_from_a_folder(tmp_path: Path) -> None:
