@@ -187,6 +187,19 @@ def test_a_malformed_pool_is_one_sentence(
         read_pool(path)
 
 
+@pytest.mark.parametrize("annotation", ["a" + ".b" * 1200, "1" + "+1" * 1200], ids=["attributes", "sums"])
+@pytest.mark.parametrize("field", ["prompt", "signature", "candidates"])
+def test_an_annotation_too_deep_to_be_written_is_none(
+    tmp_path: Path, rows: list[dict[str, Any]], field: str, annotation: str
+) -> None:
+    deep = f"def double(x: {annotation}) -> {annotation}:\n    return 2 * x\n"
+    row = {**rows[0], "prompt": "Twice x.", field: deep if field != "candidates" else [deep, SQUARE]}
+    pool, _ = read_pool(write(tmp_path / "deep.jsonl.gz", [row]))
+    asked = pool.problems[0].asked
+    assert asked.signature is not None  # the next definition's
+    assert [p.annotation for p in asked.signature.parameters] == ["int"]
+
+
 def test_a_problem_that_comes_twice_is_refused(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     with pytest.raises(UsageError, match="a second time"):
         read_pool(write(tmp_path / "twice.jsonl.gz", [rows[0], rows[0]]))
