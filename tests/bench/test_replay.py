@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import typing
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -12,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
-from recorded_pool import BROKEN, RIGHT, SLOW, SQUARE, WRONG, doubles, write
+from recorded_pool import BROKEN, PROMPT, RIGHT, SLOW, SQUARE, WRONG, doubles, write
 
+from atlas.bench.replay import recorded
 from atlas.bench.replay.compare import verdict
 from atlas.bench.replay.draws import Draw, draw, outcomes
 from atlas.bench.replay.executed import Executed, execute
+from atlas.bench.replay.packed import packed_ids
 from atlas.bench.replay.peers import SELECTORS, codet, majority, mbr, most_tests
 from atlas.bench.replay.record import record
 from atlas.bench.replay.recorded import Recorded, RecordedPool, read_pool
@@ -198,6 +201,43 @@ def test_an_annotation_too_deep_to_be_written_is_none(
     asked = pool.problems[0].asked
     assert asked.signature is not None  # the next definition's
     assert [p.annotation for p in asked.signature.parameters] == ["int"]
+
+
+@pytest.mark.parametrize(("c", "x", "said"), [(5000, 1, "candidates"), (3000, 3000, "inputs"), (4000, 0, "characters")])
+def test_a_problem_beyond_all_bounds_is_one_sentence(
+    tmp_path: Path, rows: list[dict[str, Any]], c: int, x: int, said: str
+) -> None:
+    change = {
+        **{"candidates": [""] * c, "label": [0] * c, "loads": [1] * c, "shape": [c, 0], "sample_cand": [0]},
+        **{"tests": [], "test_input": [], "sample_tests": [], "pass_bits": "", "out_vocab": ["1"]},
+        **{"inputs": ["double(1)"] * x, "out_ids": packed_ids([[0] * x] * c)},
+        **{"prompt": PROMPT if x else "#" * 30_000, "program_is": "prompt+candidate"},
+    }
+    path = write(tmp_path / "vast.jsonl.gz", [{**rows[0], **change}])
+    with pytest.raises(UsageError, match=f"line 1 .* {said}"):
+        read_pool(path)
+
+
+def test_many_problems_together_are_bounded(
+    tmp_path: Path, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "_MOST_BYTES", 1000)
+    path = write(tmp_path / "long.jsonl.gz", [{**rows[0], "id": f"own/{i}"} for i in range(9)])
+    with pytest.raises(UsageError, match="the pool takes more"):
+        read_pool(path)
+
+
+def test_agreement_is_counted_an_input_at_a_time() -> None:
+    k, x = 300, 2000
+    outputs = np.random.default_rng(0).integers(-4, 3, size=(k, x))
+    seen = seen_of(outputs, np.zeros((k, 0), dtype=np.int64), np.ones(k))
+    tracemalloc.start()
+    scores = mbr(seen)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < k * k * x / 20
+    first = ((outputs == outputs[0]) & (outputs[0] >= 0)).mean(axis=1).sum()
+    assert scores[0] == pytest.approx(first)
 
 
 def test_a_problem_that_comes_twice_is_refused(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
