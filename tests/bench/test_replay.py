@@ -16,16 +16,19 @@ import pytest_asyncio
 from recorded_pool import BROKEN, PROMPT, RIGHT, SLOW, SQUARE, WRONG, doubles, write
 
 from atlas.bench.replay import recorded
+from atlas.bench.replay.class_text import outcome_text
 from atlas.bench.replay.compare import verdict
 from atlas.bench.replay.draws import Draw, draw, outcomes
 from atlas.bench.replay.executed import Executed, execute
 from atlas.bench.replay.packed import packed_ids
 from atlas.bench.replay.peers import SELECTORS, codet, majority, mbr, most_tests
 from atlas.bench.replay.record import record
-from atlas.bench.replay.recorded import Recorded, RecordedPool, read_pool
+from atlas.bench.replay.recorded import Recorded, RecordedPool, codes, read_pool
 from atlas.bench.replay.score import Budget, Scores, Way, chosen, score
 from atlas.errors import UsageError
+from atlas.problem import Call
 from atlas.sandbox import Sandbox
+from atlas.sandbox.types import Observation, Status
 from atlas.search.evidence import EXCEPTION, LIMIT, Outcomes
 
 WAYS = [Way(name, select) for name, select in SELECTORS.items()]
@@ -159,6 +162,38 @@ async def test_more_inputs_tell_what_the_tests_do_not(atlas_home: Path, pool_fil
     assert found.right["ours+inputs"].tolist() == [1.0] * 4
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ids": [[0]]},
+        {"examples": []},
+        {"examples": [[], []]},
+        {"examples": [[7], [7]]},
+        {"texts": []},
+    ],
+    ids=["ids", "no examples", "short examples", "no flag", "no texts"],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_file_of_outcomes_that_does_not_fit_is_made_anew(
+    atlas_home: Path, tmp_path: Path, rows: list[dict[str, Any]], sandbox: Sandbox, change: dict[str, Any]
+) -> None:
+    pool, _ = read_pool(write(tmp_path / "own.jsonl.gz", rows[:1]))
+    (first,) = await execute(pool, sandbox)
+    (path,) = (atlas_home / "replay").iterdir()
+    whole = path.read_text()
+    path.write_text(json.dumps(json.loads(whole) | change))
+    (again,) = await execute(pool, sandbox)
+    assert (first.outputs == again.outputs).all()
+    assert path.read_text() == whole
+
+
+@pytest.mark.parametrize("name", ["unknown", "timeout", "memory", "output", "load", "X" * 5000])
+def test_an_exception_of_any_name_is_an_exception(name: str) -> None:
+    text = outcome_text(Call((1,)), Observation(Status.EXCEPTION, error=f"{name}: said so"))
+    assert codes(np.array([0]), [text]).tolist() == [EXCEPTION]
+    assert len(text) < 50
+
+
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_cut_file_of_outcomes_is_made_anew(atlas_home: Path, pool_file: Path, sandbox: Sandbox) -> None:
     pool, _ = read_pool(pool_file)
@@ -176,7 +211,9 @@ async def test_a_cut_file_of_outcomes_is_made_anew(atlas_home: Path, pool_file: 
         ({"shape": [9, 9]}, "shape"),
         ({"sample_cand": [99]}, "sample_cand"),
         ({"sample_tests": [[99]]}, "sample_tests"),
-        ({"pass_bits": "!"}, ""),
+        ({"pass_bits": "!"}, "pass_bits is no base64"),
+        ({"out_ids": "AAA"}, "out_ids is no base64"),
+        ({"out_ids": "AA=="}, "out_ids is not candidates x inputs"),
         ({"out_vocab": []}, "out_vocab"),
         ({"candidates": []}, "candidates"),
         ({"test_input": [0, 1, 77]}, "test_input"),
@@ -241,8 +278,10 @@ def test_agreement_is_counted_an_input_at_a_time() -> None:
 
 
 def test_a_problem_that_comes_twice_is_refused(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
-    with pytest.raises(UsageError, match="a second time"):
-        read_pool(write(tmp_path / "twice.jsonl.gz", [rows[0], rows[0]]))
+    row = {**rows[0], "id": "own/\x1b[2J\a"}
+    with pytest.raises(UsageError, match="a second time") as refused:
+        read_pool(write(tmp_path / "twice.jsonl.gz", [row, row]))
+    assert str(refused.value).isprintable()
 
 
 def scores(ours: list[float], codet: list[float], oracle: list[float], first: int = 0) -> Scores:

@@ -115,7 +115,7 @@ def read_pool(path: Path) -> tuple[RecordedPool, Labels]:
     size = 0
     for line, row in read_models(path, PoolRow):
         if row.id in labels:
-            raise UsageError(f"{path}, line {line} holds the problem {row.id} a second time.")
+            raise UsageError(f"{path}, line {line} holds the problem {row.id!r} a second time.")
         try:
             problems.append(_recorded(row))
             labels[row.id] = _labels(row)
