@@ -20,7 +20,8 @@ from atlas.bench.consumed import consumed
 from atlas.bench.costs import Served, by_month, costs, tokens_of
 from atlas.bench.export import inspect_log, rows
 from atlas.bench.metering import is_here, sources_for
-from atlas.bench.records import Energy, PoolCandidate, PoolRecord, Timing
+from atlas.bench.records import Energy, ObservedRow, PoolCandidate, PoolRecord, Timing
+from atlas.bench.replay.packed import ids, packed_ids
 from atlas.bench.report import html, table
 from atlas.bench.report.measured import sections
 from atlas.bench.run import run
@@ -92,7 +93,10 @@ def test_pools_tell_what_a_vote_and_several_draws_would_get(done: Done):
     assert best.gap == best.oracle.mean - best.selected.mean
     assert len(best.seeds.means) == 2
     pools = records.pools(done.files.pool("best", 0))
-    assert len({c.behaviour for c in pools["small/square"].candidates}) == 2
+    square = pools["small/square"]
+    assert square.observed is not None
+    shape = len(square.candidates), len(square.observed.inputs)
+    assert len({row.tobytes() for row in ids(square.observed.out_ids, shape, len(square.observed.out_vocab))}) == 2
 
 
 def test_reports_show_it_all(done: Done):
@@ -196,13 +200,33 @@ def test_problems_flip_where_seeds_disagree():
 def test_a_vote_shares_among_ties(done: Done):
     from atlas.bench.attempts import majority
 
-    def of(behaviour: int | None, count: int) -> PoolCandidate:
-        return PoolCandidate(id="x", move="draft", parent=None, code="", count=count, tokens=1, behaviour=behaviour)
+    def of(*members: tuple[int, list[int]]) -> PoolRecord:
+        """Of candidates: how often each was given, and the classes of its outputs."""
+        rows = [row for _, row in members]
+        inputs = tuple("x" for _ in (rows[0] if rows else ()))
+        seen = ObservedRow(
+            **{"inputs": inputs, "tests": (), "votes": (), "test_input": (), "loads": (), "pass_bits": ""},
+            out_ids=packed_ids(rows),
+            out_vocab=("0", "1"),
+        )
+        candidates = (
+            PoolCandidate(id="x", move="draft", parent=None, code="", count=count, tokens=1) for count, _ in members
+        )
+        return PoolRecord(problem="p", candidates=tuple(candidates), observed=seen)
 
-    assert majority([(of(0, 2), 1.0), (of(0, 1), 0.0), (of(1, 2), 0.0)]) == pytest.approx(2 / 3)
-    assert majority([(of(0, 2), 1.0), (of(1, 2), 0.0)]) == pytest.approx(0.5)
-    assert majority([(of(None, 2), 1.0)]) is None
-    assert majority([]) == 0.0
+    same, other = [0, 1], [0, 0]
+    assert majority(of((2, same), (1, same), (2, other)), [1.0, 0.0, 0.0]) == pytest.approx(2 / 3)
+    assert majority(of((2, same), (2, other)), [1.0, 0.0]) == pytest.approx(0.5)
+    assert majority(of((2, same), (3, other)), [1.0, None]) == 1.0  # a lost verdict is no vote
+    assert majority(of((2, []), (1, [])), [1.0, 0.0]) == 1.0  # without inputs nobody is alike
+    assert majority(of(), []) == 0.0
+    unseen = of((2, same)).model_copy(update={"observed": None})
+    assert majority(unseen, [1.0]) is None
+    cut = of((2, same))
+    assert cut.observed is not None
+    malformed = cut.model_copy(update={"observed": cut.observed.model_copy(update={"out_ids": "AA=="})})
+    with pytest.raises(UsageError, match="pool of 'p' is malformed"):
+        majority(malformed, [1.0])
 
 
 def test_speed_is_told_by_percentiles():
@@ -300,4 +324,6 @@ def test_an_api_costs_its_tokens_and_no_electricity(summary: Summary):
 
 def test_a_pool_record_of_an_earlier_version_is_read():
     row = {"id": "a", "move": "draft", "parent": None, "code": "x", "count": 1, "tokens": 5}
-    assert PoolRecord.model_validate({"problem": "p", "candidates": (row,)}).candidates[0].behaviour is None
+    read = PoolRecord.model_validate({"problem": "p", "candidates": (row | {"behaviour": 3},)})
+    assert read.candidates[0].tokens == 5
+    assert read.observed is None

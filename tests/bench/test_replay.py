@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import typing
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -12,17 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
-from recorded_pool import BROKEN, RIGHT, SLOW, SQUARE, WRONG, doubles, write
+from recorded_pool import BROKEN, PROMPT, RIGHT, SLOW, SQUARE, WRONG, doubles, write
 
+from atlas.bench.replay import recorded
+from atlas.bench.replay.class_text import outcome_text
 from atlas.bench.replay.compare import verdict
 from atlas.bench.replay.draws import Draw, draw, outcomes
 from atlas.bench.replay.executed import Executed, execute
+from atlas.bench.replay.packed import packed_ids
 from atlas.bench.replay.peers import SELECTORS, codet, majority, mbr, most_tests
 from atlas.bench.replay.record import record
-from atlas.bench.replay.recorded import Recorded, RecordedPool, read_pool
+from atlas.bench.replay.recorded import Recorded, RecordedPool, codes, read_pool
 from atlas.bench.replay.score import Budget, Scores, Way, chosen, score
 from atlas.errors import UsageError
+from atlas.problem import Call
 from atlas.sandbox import Sandbox
+from atlas.sandbox.types import Observation, Status
 from atlas.search.evidence import EXCEPTION, LIMIT, Outcomes
 
 WAYS = [Way(name, select) for name, select in SELECTORS.items()]
@@ -156,6 +162,38 @@ async def test_more_inputs_tell_what_the_tests_do_not(atlas_home: Path, pool_fil
     assert found.right["ours+inputs"].tolist() == [1.0] * 4
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ids": [[0]]},
+        {"examples": []},
+        {"examples": [[], []]},
+        {"examples": [[7], [7]]},
+        {"texts": []},
+    ],
+    ids=["ids", "no examples", "short examples", "no flag", "no texts"],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_file_of_outcomes_that_does_not_fit_is_made_anew(
+    atlas_home: Path, tmp_path: Path, rows: list[dict[str, Any]], sandbox: Sandbox, change: dict[str, Any]
+) -> None:
+    pool, _ = read_pool(write(tmp_path / "own.jsonl.gz", rows[:1]))
+    (first,) = await execute(pool, sandbox)
+    (path,) = (atlas_home / "replay").iterdir()
+    whole = path.read_text()
+    path.write_text(json.dumps(json.loads(whole) | change))
+    (again,) = await execute(pool, sandbox)
+    assert (first.outputs == again.outputs).all()
+    assert path.read_text() == whole
+
+
+@pytest.mark.parametrize("name", ["unknown", "timeout", "memory", "output", "load", "X" * 5000])
+def test_an_exception_of_any_name_is_an_exception(name: str) -> None:
+    text = outcome_text(Call((1,)), Observation(Status.EXCEPTION, error=f"{name}: said so"))
+    assert codes(np.array([0]), [text]).tolist() == [EXCEPTION]
+    assert len(text) < 50
+
+
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_cut_file_of_outcomes_is_made_anew(atlas_home: Path, pool_file: Path, sandbox: Sandbox) -> None:
     pool, _ = read_pool(pool_file)
@@ -173,7 +211,9 @@ async def test_a_cut_file_of_outcomes_is_made_anew(atlas_home: Path, pool_file: 
         ({"shape": [9, 9]}, "shape"),
         ({"sample_cand": [99]}, "sample_cand"),
         ({"sample_tests": [[99]]}, "sample_tests"),
-        ({"pass_bits": "!"}, ""),
+        ({"pass_bits": "!"}, "pass_bits is no base64"),
+        ({"out_ids": "AAA"}, "out_ids is no base64"),
+        ({"out_ids": "AA=="}, "out_ids is not candidates x inputs"),
         ({"out_vocab": []}, "out_vocab"),
         ({"candidates": []}, "candidates"),
         ({"test_input": [0, 1, 77]}, "test_input"),
@@ -187,9 +227,61 @@ def test_a_malformed_pool_is_one_sentence(
         read_pool(path)
 
 
+@pytest.mark.parametrize("annotation", ["a" + ".b" * 1200, "1" + "+1" * 1200], ids=["attributes", "sums"])
+@pytest.mark.parametrize("field", ["prompt", "signature", "candidates"])
+def test_an_annotation_too_deep_to_be_written_is_none(
+    tmp_path: Path, rows: list[dict[str, Any]], field: str, annotation: str
+) -> None:
+    deep = f"def double(x: {annotation}) -> {annotation}:\n    return 2 * x\n"
+    row = {**rows[0], "prompt": "Twice x.", field: deep if field != "candidates" else [deep, SQUARE]}
+    pool, _ = read_pool(write(tmp_path / "deep.jsonl.gz", [row]))
+    asked = pool.problems[0].asked
+    assert asked.signature is not None  # the next definition's
+    assert [p.annotation for p in asked.signature.parameters] == ["int"]
+
+
+@pytest.mark.parametrize(("c", "x", "said"), [(5000, 1, "candidates"), (3000, 3000, "inputs"), (4000, 0, "characters")])
+def test_a_problem_beyond_all_bounds_is_one_sentence(
+    tmp_path: Path, rows: list[dict[str, Any]], c: int, x: int, said: str
+) -> None:
+    change = {
+        **{"candidates": [""] * c, "label": [0] * c, "loads": [1] * c, "shape": [c, 0], "sample_cand": [0]},
+        **{"tests": [], "test_input": [], "sample_tests": [], "pass_bits": "", "out_vocab": ["1"]},
+        **{"inputs": ["double(1)"] * x, "out_ids": packed_ids([[0] * x] * c)},
+        **{"prompt": PROMPT if x else "#" * 30_000, "program_is": "prompt+candidate"},
+    }
+    path = write(tmp_path / "vast.jsonl.gz", [{**rows[0], **change}])
+    with pytest.raises(UsageError, match=f"line 1 .* {said}"):
+        read_pool(path)
+
+
+def test_many_problems_together_are_bounded(
+    tmp_path: Path, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "_MOST_BYTES", 1000)
+    path = write(tmp_path / "long.jsonl.gz", [{**rows[0], "id": f"own/{i}"} for i in range(9)])
+    with pytest.raises(UsageError, match="the pool takes more"):
+        read_pool(path)
+
+
+def test_agreement_is_counted_an_input_at_a_time() -> None:
+    k, x = 300, 2000
+    outputs = np.random.default_rng(0).integers(-4, 3, size=(k, x))
+    seen = seen_of(outputs, np.zeros((k, 0), dtype=np.int64), np.ones(k))
+    tracemalloc.start()
+    scores = mbr(seen)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < k * k * x / 20
+    first = ((outputs == outputs[0]) & (outputs[0] >= 0)).mean(axis=1).sum()
+    assert scores[0] == pytest.approx(first)
+
+
 def test_a_problem_that_comes_twice_is_refused(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
-    with pytest.raises(UsageError, match="a second time"):
-        read_pool(write(tmp_path / "twice.jsonl.gz", [rows[0], rows[0]]))
+    row = {**rows[0], "id": "own/\x1b[2J\a"}
+    with pytest.raises(UsageError, match="a second time") as refused:
+        read_pool(write(tmp_path / "twice.jsonl.gz", [row, row]))
+    assert str(refused.value).isprintable()
 
 
 def scores(ours: list[float], codet: list[float], oracle: list[float], first: int = 0) -> Scores:

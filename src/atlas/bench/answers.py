@@ -7,10 +7,6 @@ from dataclasses import asdict, dataclass
 from atlas.bench.jsonl import readable
 from atlas.bench.records import PoolCandidate, PoolRecord, RoundRow, Submission, UsageRow
 from atlas.bench.replay.searched import observed
-from atlas.problem import Input
-from atlas.sandbox.types import Status
-from atlas.search.outputs import class_of, output
-from atlas.search.pool import Pool
 from atlas.search.solver import Solved
 
 
@@ -47,9 +43,8 @@ def answer_of(solved: Solved, budget: int | None = None) -> Answer:
             tokens=member.candidate.tokens,
             derived=member.derived,
             echoed=member.echoed,
-            behaviour=behaviour,
         )
-        for member, behaviour in zip(pool.members, behaviours(pool), strict=True)
+        for member in pool.members
     )
     rounds = tuple(RoundRow(**asdict(end)) for end in solved.rounds)
     record = PoolRecord(
@@ -60,23 +55,6 @@ def answer_of(solved: Solved, budget: int | None = None) -> Answer:
         observed=observed(pool),
     )
     return Answer(submission, record)
-
-
-def behaviours(pool: Pool) -> list[int]:
-    """Which members did the same on every input of the pool, as the search saw it: a number a member, from 0."""
-    numbers: dict[tuple[str, ...], int] = {}
-    found: list[int] = []
-    for place in range(len(pool.members)):
-        row = tuple(_did(pool, place, i, input) for i, input in enumerate(pool.inputs)) or (str(place),)
-        found.append(numbers.setdefault(row, len(numbers)))
-    return found
-
-
-def _did(pool: Pool, member: int, index: int, input: Input) -> str:
-    seen = pool.observations.get((member, index))
-    if seen is None:
-        return "not run"
-    return class_of(input, output(input, seen)) if seen.status is Status.OK else str(seen.status)
 
 
 def lost(problem: str, reason: str) -> Answer:

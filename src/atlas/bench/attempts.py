@@ -10,9 +10,12 @@ from atlas.bench import manifest as manifests
 from atlas.bench import records
 from atlas.bench.home import find_suite
 from atlas.bench.manifest import Manifest
-from atlas.bench.records import Grade, PoolCandidate, PoolRecord, Submission, UsageRow, code_sha256
+from atlas.bench.records import Grade, ObservedRow, PoolRecord, Submission, UsageRow, code_sha256
+from atlas.bench.replay.packed import ids
 from atlas.bench.spec import Arm, RunFiles
 from atlas.bench.suites import store
+from atlas.errors import UsageError
+from atlas.search.evidence import Array
 
 Outcome: TypeAlias = Literal["right", "wrong", "over a limit", "truncated", "deadline", "no program", "infrastructure"]
 """Every attempt ends in one of these. ``over a limit``: the program took too much time or memory, or printed too much;
@@ -32,7 +35,7 @@ class Attempt:
     * ``selected``: the answer that was handed over is right
     * ``oracle``: any candidate is right
     * ``random``: share of right programs among the completions
-    * ``majority``: share of right programs among those of the most frequent behaviour (ties share)
+    * ``majority``: share of right programs among those of the most frequent row of outputs (ties share)
     * ``completions`` and ``right`` of them, if all have a verdict and none was made from another; else None
     * ``seconds``: wall time until the answer was there, with other problems in flight
     """
@@ -156,11 +159,13 @@ def _attempt(
     if answer.lost or selected is None:
         return Attempt(arm, seed, answer.problem, "infrastructure", None, usage=answer.usage)
     outcome = _outcome(answer, selected, grades)
-    known = _known(grades, pool) if pool else []
+    candidates = pool.candidates if pool else ()
+    verdicts = [passes(grades, answer.problem, c.code) for c in candidates]
+    known = [(c.count, passed) for c, passed in zip(candidates, verdicts, strict=True) if passed is not None]
     unusable = pool.unusable if pool else 0
-    drawn = unusable + sum(c.count for c, _ in known)
-    right = sum(passed * c.count for c, passed in known)
-    whole = pool is not None and len(known) == len(pool.candidates) and not any(c.parent for c in pool.candidates)
+    drawn = unusable + sum(count for count, _ in known)
+    right = sum(passed * count for count, passed in known)
+    whole = pool is not None and len(known) == len(candidates) and not any(c.parent for c in candidates)
     return Attempt(
         arm,
         seed,
@@ -170,7 +175,7 @@ def _attempt(
         # The pool holds the submission, so an oracle below it could only come from a lost verdict.
         oracle=max([passed for _, passed in known] + [selected]),
         random=selected if pool is None else right / drawn if drawn else 0.0,
-        majority=majority(known) if pool else selected,
+        majority=majority(pool, verdicts) if pool else selected,
         completions=drawn if whole else None,
         right=round(right) if whole else None,
         seconds=seconds,
@@ -179,23 +184,34 @@ def _attempt(
     )
 
 
-def _known(grades: Mapping[tuple[str, str], Grade], pool: PoolRecord) -> list[tuple[PoolCandidate, float]]:
-    verdicts = ((c, passes(grades, pool.problem, c.code)) for c in pool.candidates)
-    return [(c, passed) for c, passed in verdicts if passed is not None]
+def majority(pool: PoolRecord, passed: Sequence[float | None]) -> float | None:
+    """What a vote by identical outputs would get; None where the run did not note them.
 
+    ``passed`` has the verdict of each candidate; those without one do not vote.
 
-def majority(known: Sequence[tuple[PoolCandidate, float]]) -> float | None:
-    """What a vote by identical outputs would get; None where the run did not note them."""
-    classes: dict[int, list[tuple[int, float]]] = {}
-    for candidate, passed in known:
-        if candidate.behaviour is None:
-            return None
-        classes.setdefault(candidate.behaviour, []).append((candidate.count, passed))
-    votes = {behaviour: sum(count for count, _ in members) for behaviour, members in classes.items()}
+    Raises:
+        UsageError: the outputs in the record are malformed.
+    """
+    if pool.observed is None:
+        return None
+    classes: dict[bytes | int, list[tuple[int, float]]] = {}
+    rows = _outputs(pool, pool.observed)
+    for place, (row, candidate, share) in enumerate(zip(rows, pool.candidates, passed, strict=True)):
+        if share is not None:  # without an input nobody knows who is alike
+            classes.setdefault(row.tobytes() or place, []).append((candidate.count, share))
+    votes = {row: sum(count for count, _ in members) for row, members in classes.items()}
     most = max(votes.values(), default=0)
-    winners = [classes[b] for b, count in votes.items() if count == most]
-    shares = [sum(count * passed for count, passed in members) / most for members in winners]
+    winners = [classes[row] for row, count in votes.items() if count == most]
+    shares = [sum(count * share for count, share in members) / most for members in winners]
     return sum(shares) / len(shares) if shares else 0.0
+
+
+def _outputs(pool: PoolRecord, seen: ObservedRow) -> Array:
+    """(candidates, inputs) numbers of classes of outcomes."""
+    try:
+        return ids(seen.out_ids, (len(pool.candidates), len(seen.inputs)), len(seen.out_vocab))
+    except ValueError as error:
+        raise UsageError(f"The run's pool of {pool.problem!r} is malformed: {error}.") from None
 
 
 def _outcome(answer: Submission, selected: float, grades: Mapping[tuple[str, str], Grade]) -> Outcome:

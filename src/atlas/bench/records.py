@@ -47,10 +47,12 @@ class Submission(Record):
 
 
 class PoolCandidate(Record):
-    """One distinct candidate; ``count`` completions gave it. Those of one ``behaviour`` gave the same outputs.
+    """One distinct candidate; ``count`` completions gave it.
 
     Of the completions ``derived`` made it from another candidate, and ``echoed`` gave it back as its own correction.
     """
+
+    model_config = ConfigDict(extra="ignore")  # earlier runs have a number for its outputs, too
 
     id: str
     move: str
@@ -60,7 +62,6 @@ class PoolCandidate(Record):
     tokens: int
     derived: int = 0
     echoed: int = 0
-    behaviour: int | None = None
 
 
 class ObservedRow(Record):

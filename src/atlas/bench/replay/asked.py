@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from atlas.bench.replay.texts import claimed
 from atlas.bench.suites.humaneval import doctest_examples
-from atlas.llm.syntax import parsed
+from atlas.llm.syntax import UNUSABLE, parsed
 from atlas.problem import Example, Parameter, Signature
 from atlas.search.outputs import usable
 
@@ -53,11 +53,14 @@ def _defined(source: str, entry: str) -> Signature | None:
     function = _function(source, entry)
     if function is None or function.args.vararg or function.args.kwonlyargs:
         return None
-    return Signature(
-        entry,
-        tuple(Parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "") for a in function.args.args),
-        ast.unparse(function.returns) if function.returns else "",
-    )
+    try:
+        return Signature(
+            entry,
+            tuple(Parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "") for a in function.args.args),
+            ast.unparse(function.returns) if function.returns else "",
+        )
+    except UNUSABLE:
+        return None  # what the parser's stack has room for may be nested too deeply to be written
 
 
 def _function(source: str, entry: str) -> ast.FunctionDef | None:

@@ -11,6 +11,9 @@ from atlas.search.outputs import LIMITS, output
 
 UNKNOWN: Final = "E:unknown"
 """The outcome of what was not run."""
+_RESERVED: Final = {"unknown", "timeout", "memory", "output", "load"}
+"""What stands behind ``E:`` for no exception; a program's own classes may have any name."""
+_LONGEST_NAME: Final = 40
 _LONGEST: Final = 21
 _KEPT: Final = 8
 
@@ -24,7 +27,10 @@ def outcome_text(input: Input, seen: Observation | None) -> str:
         return class_text(" ".join(value.split()) if isinstance(input, Stdin) else value)
     if seen.status is Status.NO_LOAD:
         return "E:load"
-    return "E:timeout" if seen.status in LIMITS else "E:" + seen.error.partition(":")[0]
+    if seen.status in LIMITS:
+        return "E:timeout"
+    name = seen.error.partition(":")[0][:_LONGEST_NAME]
+    return "E:Exception" if name in _RESERVED else f"E:{name}"
 
 
 def class_text(value: Value) -> str:

@@ -51,6 +51,13 @@ class _Kept(BaseModel):
     ids: tuple[tuple[int, ...], ...]
     examples: tuple[tuple[int, ...], ...]
 
+    def fits(self, programs: int, inputs: int, examples: int) -> bool:
+        """Whether the tables have these shapes, every index its text, and examples nothing but outcomes."""
+        rows = [len(self.ids), len(self.examples)] == [programs, programs]
+        columns = {*map(len, self.ids)} <= {inputs} and {*map(len, self.examples)} <= {examples}
+        named = all(0 <= i < len(self.texts) for row in self.ids for i in row)
+        return rows and columns and named and all(e in {0, 1, UNKNOWN} for row in self.examples for e in row)
+
 
 async def execute(
     pool: RecordedPool, sandbox: Sandbox, told: Callable[[int], None] = lambda _: None
@@ -81,11 +88,8 @@ def _numbered(kept: _Kept, problem: Recorded, inputs: MoreInputs) -> Executed:
 async def _kept(problem: Recorded, inputs: MoreInputs, sandbox: Sandbox) -> _Kept:
     programs = [Program(code, problem.asked.entry or None) for code in problem.programs]
     place = _place(programs, problem, inputs)
-    if place.is_file():
-        try:
-            return read_model(place, _Kept)
-        except UsageError:
-            place.unlink()  # cut or altered: it is made anew
+    if (found := _found(place)) and found.fits(len(programs), len(inputs.calls), len(inputs.examples)):
+        return found
     seen = await sandbox.run_all(programs, inputs.calls, _LIMITS)
     texts: dict[str, int] = {}
     rows = tuple(tuple(texts.setdefault(t, len(texts)) for t in _texts(row, inputs.calls)) for row in seen)
@@ -95,6 +99,14 @@ async def _kept(problem: Recorded, inputs: MoreInputs, sandbox: Sandbox) -> _Kep
     if not any(o.status is Status.INFRASTRUCTURE for row in seen for o in row.values()):
         write_atomically(place, kept.model_dump_json())
     return kept
+
+
+def _found(place: Path) -> _Kept | None:
+    """What lies there; None for a file that is cut or altered, which is made anew."""
+    try:
+        return read_model(place, _Kept) if place.is_file() else None
+    except UsageError:
+        return None
 
 
 def _texts(seen: Mapping[int, Observation], inputs: Sequence[Input]) -> list[str]:

@@ -31,7 +31,7 @@ def bits(text: str, shape: tuple[int, int]) -> Array:
         ValueError: no base64, or of another length than ``shape``.
     """
     count = shape[0] * shape[1]
-    found = np.unpackbits(np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8))
+    found = np.unpackbits(np.frombuffer(_bytes(text, "pass_bits"), dtype=np.uint8))
     if not 0 <= len(found) - count < 8:
         raise ValueError("pass_bits has another length than shape")
     return found[:count].reshape(shape).astype(bool)
@@ -43,12 +43,20 @@ def ids(text: str, shape: tuple[int, int], known: int) -> Array:
     Raises:
         ValueError: no base64, of another length than ``shape``, or an index is too large.
     """
-    found = np.frombuffer(base64.b64decode(text, validate=True), dtype="<u2").astype(np.int64)
-    if found.size != shape[0] * shape[1]:
+    packed = _bytes(text, "out_ids")
+    if len(packed) != 2 * shape[0] * shape[1]:
         raise ValueError("out_ids is not candidates x inputs")
+    found = np.frombuffer(packed, dtype="<u2").astype(np.int64)
     if found.size and int(found.max()) >= known:
         raise ValueError("out_ids names an output that out_vocab does not have")
     return found.reshape(shape)
+
+
+def _bytes(text: str, field: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError(f"{field} is no base64") from None
 
 
 def _text(values: Array) -> str:

@@ -39,8 +39,10 @@ def mbr(seen: Outcomes) -> Array:
     valid = seen.outputs >= 0
     if not seen.outputs.shape[1]:
         return random(seen)
-    same = (seen.outputs[:, None] == seen.outputs[None]) & valid[:, None]
-    return same.mean(axis=2) @ seen.multiplicity
+    same = np.zeros((len(valid), len(valid)))
+    for outputs, counts in zip(seen.outputs.T, valid.T, strict=True):  # all at once is a table of k x k x inputs
+        same += (outputs[:, None] == outputs) & counts[:, None]
+    return same / seen.outputs.shape[1] @ seen.multiplicity
 
 
 def codet(seen: Outcomes) -> Array:

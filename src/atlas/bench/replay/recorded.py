@@ -23,6 +23,11 @@ from atlas.search.evidence import EXCEPTION, LIMIT, NONE, UNKNOWN, Array
 
 _SPECIAL = {"None": NONE, "E:timeout": LIMIT, "E:memory": LIMIT, "E:output": LIMIT, "E:unknown": UNKNOWN}
 
+_MOST_CANDIDATES, _MOST_CELLS, _MOST_TEXT = 4096, 1 << 22, 1 << 26
+"""Of one problem: selectors compare every two candidates; a cell is a candidate with a test or an input; characters."""
+_MOST_BYTES = 1 << 30
+"""Of a whole pool in memory."""
+
 _Index = Annotated[int, Field(ge=0)]
 _Flag = Literal[0, 1]
 
@@ -107,12 +112,15 @@ def read_pool(path: Path) -> tuple[RecordedPool, Labels]:
     """
     problems: list[Recorded] = []
     labels: Labels = {}
+    size = 0
     for line, row in read_models(path, PoolRow):
         if row.id in labels:
-            raise UsageError(f"{path}, line {line} holds the problem {row.id} a second time.")
+            raise UsageError(f"{path}, line {line} holds the problem {row.id!r} a second time.")
         try:
             problems.append(_recorded(row))
             labels[row.id] = _labels(row)
+            size += _bytes(problems[-1])
+            _expect(size <= _MOST_BYTES, f"with it the pool takes more than {_MOST_BYTES >> 20} MiB")
         except ValueError as error:
             raise UsageError(f"{path}, line {line} is no problem of a pool: {error}.") from None
     if not problems:
@@ -127,6 +135,9 @@ def _labels(row: PoolRow) -> Array:
 
 def _recorded(row: PoolRow) -> Recorded:
     c, t, x = len(row.candidates), len(row.tests), len(row.inputs)
+    _expect(c <= _MOST_CANDIDATES, f"it has more than {_MOST_CANDIDATES} candidates")
+    _expect(c * (t + x) <= _MOST_CELLS, f"candidates x (tests + inputs) is more than {_MOST_CELLS}")
+    _expect(c * len(row.prompt) <= _MOST_TEXT, f"its programs may have more than {_MOST_TEXT >> 20} Mi characters")
     _expect(len(row.loads) == c, "loads has another length than candidates")
     _expect(max(row.sample_cand) < c, "sample_cand names a candidate that is not there")
     _expect(all(i < t for tests in row.sample_tests for i in tests), "sample_tests names a test that is not there")
@@ -154,6 +165,12 @@ def _recorded(row: PoolRow) -> Recorded:
         vocabulary=row.out_vocab,
         shown=tuple(said.get(claim(e)) for e in asked.examples),
     )
+
+
+def _bytes(problem: Recorded) -> int:
+    """About what a problem takes in memory."""
+    tables = problem.passes.nbytes + problem.outputs.nbytes + problem.samples.nbytes
+    return tables + sum(map(len, (problem.asked.prompt, *problem.programs, *problem.inputs, *problem.vocabulary)))
 
 
 def codes(places: Array, vocabulary: Sequence[str]) -> Array:
