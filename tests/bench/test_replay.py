@@ -29,7 +29,7 @@ from atlas.errors import UsageError
 from atlas.problem import Call
 from atlas.sandbox import Sandbox
 from atlas.sandbox.types import Observation, Status
-from atlas.search.evidence import EXCEPTION, LIMIT, Outcomes
+from atlas.search.evidence import EXCEPTION, LIMIT, UNKNOWN, Outcomes
 
 WAYS = [Way(name, select) for name, select in SELECTORS.items()]
 
@@ -130,7 +130,7 @@ def seen_of(outputs: Any, tests: Any, counts: Any) -> Outcomes:
 def test_the_peers_score_as_their_papers_say() -> None:
     seen = seen_of(
         outputs=[[1, 2, 3], [1, 2, 3], [1, 2, 4], [5, EXCEPTION, EXCEPTION]],
-        tests=[[1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]],
+        tests=[[1, 0, 0], [1, UNKNOWN, 0], [1, 1, 0], [1, 1, 1]],
         counts=[1, 2, 1, 1],
     )
     assert most_tests(seen).tolist() == [1, 1, 2, 3]
