@@ -300,6 +300,13 @@ def test_the_verdict_is_in_points_and_shares() -> None:
     assert found.worst_vs_best_peer == pytest.approx(25)
 
 
+def test_where_nothing_is_left_no_share_of_it_is_told() -> None:
+    some = scores([1, 1, 0, 0] * 5, [1, 0, 0, 0] * 5, [1, 1, 1, 0] * 5)
+    done = scores([1, 1] * 5, [1, 1] * 5, [1, 1] * 5, first=100)
+    assert verdict([[done]], "ours").of_remaining is None
+    assert verdict([[some], [done]], "ours").of_remaining == verdict([[some]], "ours").of_remaining == 1 / 2
+
+
 def test_shared_problems_are_resampled_together() -> None:
     """The same problems in two pools are no more evidence than in one; other problems are."""
     one = scores([1, 0] * 20, [0, 0] * 20, [1, 1] * 20)
