@@ -175,6 +175,10 @@ def _points(row: Row, peer: str) -> str:
     return f"{100 * p.difference:+.1f} ({100 * p.interval.low:+.1f} to {100 * p.interval.high:+.1f})"
 
 
+def _share(value: float | None) -> str:
+    return "nothing left" if value is None else f"{value:.2f}"
+
+
 def _verdict_text(whole: Verdict, each: dict[str, Verdict]) -> str:
     heads = ("over CodeT", "95%", "gap closed", "CodeT's", "of remaining", "vs best peer")
     lines = [f"{'':34}" + "".join(f"{h:>16}" for h in heads)]
@@ -182,9 +186,9 @@ def _verdict_text(whole: Verdict, each: dict[str, Verdict]) -> str:
         cells = (
             f"{v.gain_over_codet:+.2f}",
             f"{v.gain_low:+.2f} to {v.gain_high:+.2f}",
-            f"{v.gap_closed:.2f}",
-            f"{v.codet_gap_closed:.2f}",
-            f"{v.of_remaining:.2f}",
+            _share(v.gap_closed),
+            _share(v.codet_gap_closed),
+            _share(v.of_remaining),
             f"{v.worst_vs_best_peer:+.2f}",
         )
         lines.append(f"{name:34}" + "".join(f"{c:>16}" for c in cells))

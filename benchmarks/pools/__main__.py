@@ -14,6 +14,8 @@ import argparse
 import asyncio
 import gzip
 import json
+import os
+import sys
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -22,6 +24,7 @@ import httpx
 from benchmarks.pools.sources import SOURCES, Source
 
 from atlas.bench.replay.record import record
+from atlas.errors import UsageError
 from atlas.sandbox import Sandbox
 
 BUILT = Path(__file__).resolve().parent / "built"
@@ -43,24 +46,39 @@ def main() -> None:
 
 
 def fetched(source: Source) -> dict[str, bytes]:
-    with httpx.Client(follow_redirects=True, timeout=120) as client:
-        return {name: client.get(url).raise_for_status().content for name, url in source.files.items()}
+    try:
+        with httpx.Client(follow_redirects=True, timeout=120) as client:
+            return {name: client.get(url).raise_for_status().content for name, url in source.files.items()}
+    except httpx.HTTPError as error:
+        raise UsageError(f"The files of {source.name} cannot be fetched: {error}.") from None
 
 
 def kept(source: Source, folder: Path) -> dict[str, bytes]:
-    return {name: (folder / source.name / name).read_bytes() for name in source.files}
+    try:
+        return {name: (folder / source.name / name).read_bytes() for name in source.files}
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
 async def build(source: Source, files: Mapping[str, bytes], out: Path, limit: int | None = None) -> Path:
-    """Run and record every problem of a source; the path of the pool."""
-    path = out / f"{source.name}.jsonl.gz"
-    async with await Sandbox.start() as sandbox:
-        with gzip.open(path, "wt", encoding="utf-8") as file:
-            for sampled in islice(source.read(files), limit):
-                if sampled.programs:
-                    file.write(json.dumps(await record(sampled, sandbox)) + "\n")
+    """Run and record every problem of a source, or the first ``limit``; the path of the pool, which is whole."""
+    path = out / f"{source.name}{'' if limit is None else f'.first-{limit}'}.jsonl.gz"
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        async with await Sandbox.start() as sandbox:
+            with gzip.open(draft, "wt", encoding="utf-8") as file:
+                for sampled in islice(source.read(files), limit):
+                    if sampled.programs:
+                        file.write(json.dumps(await record(sampled, sandbox)) + "\n")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return path
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from atlas.bench.replay.record import Sampled
+from atlas.llm.syntax import parsed
 
 _STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 """Where a base model's completion of a function ends, as the authors of CodeT cut it."""
@@ -108,13 +109,13 @@ def _asserts(text: str, entry: str) -> Iterator[str]:
     """The asserts in the completion of a prompt that ends in ``assert``."""
     for part in f"assert {text}".split("assert "):
         test = f"assert {_cut(part).strip()}"
-        if entry in part and _parsed(test) is not None:
+        if entry in part and parsed(test) is not None:
             yield test
 
 
 def _statements(text: str, entry: str) -> Iterator[str]:
     """The asserts about ``entry`` among the statements of a text; none where it is no Python."""
-    tree = _parsed(text)
+    tree = parsed(text)
     for node in [] if tree is None else tree.body:
         if isinstance(node, ast.Assert) and entry in (test := ast.unparse(ast.Assert(node.test))):
             yield test
@@ -126,15 +127,8 @@ def _whole(prompt: str, text: str, entry: str) -> str:
     return f"{_IMPORTS}{front}{text}\n"
 
 
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 _CODET = "microsoft/CodeT"
-_CODET_AT, _CODET_PROBLEMS_AT = "47205e2aea3a6fc3993085d8d2921ac51275cf96", "61edff88a9823849b72d58c2a9eaac673c1056b5"
+_CODET_AT = "47205e2aea3a6fc3993085d8d2921ac51275cf96"
 _CODET_DATA = "CodeT/data/generated_data/hmeval_codegen16B_temp0.8_topp0.95_num100_max300"
 _AGENTCODER = _raw(
     "huangd1999/AgentCoder", "650a44d670059e060506d80340cce12fcaf67d0d", "dataset/gpt-3.5-turbo-1106.json"

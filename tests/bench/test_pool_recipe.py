@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pools.__main__ import build, kept
+import pytest
+from benchmarks.pools.__main__ import build, fetched, kept
 from benchmarks.pools.sources import SOURCES
 from recorded_pool import CHECK, PROMPT
 
+from atlas.bench.replay.record import Sampled
 from atlas.bench.replay.recorded import read_pool
+from atlas.errors import UsageError
 
 CODET, AGENTCODER, MIXED = SOURCES
 
@@ -114,6 +122,31 @@ def test_files_that_were_fetched_before_are_taken_from_a_folder(tmp_path: Path) 
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(data)
     assert kept(CODET, tmp_path) == CODET_FILES
+
+
+def test_an_interrupted_recipe_leaves_no_pool(tmp_path: Path) -> None:
+    def stopped(files: Mapping[str, bytes]) -> Iterator[Sampled]:
+        yield from CODET.read(files)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(build(replace(CODET, read=stopped), CODET_FILES, tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_some_problems_of_a_pool_have_a_name_of_their_own(tmp_path: Path) -> None:
+    path = await build(CODET, CODET_FILES, tmp_path, limit=1)
+    assert path.name == f"{CODET.name}.first-1.jsonl.gz"
+    assert len(read_pool(path)[0].problems) == 1
+
+
+def test_what_cannot_be_had_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.pools", "--only", CODET.name, "--from", "none", "--out", str(tmp_path)]
+    ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines() == [f"none/{CODET.name}/problems cannot be read: No such file or directory."]
+    with pytest.raises(UsageError, match="cannot be fetched"):
+        fetched(replace(CODET, files={"problems": "http://127.0.0.1:1/none"}))
 
 
 def test_every_file_is_pinned_by_a_commit() -> None:

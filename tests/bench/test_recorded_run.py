@@ -34,7 +34,7 @@ from atlas.problem import (
 )
 from atlas.sandbox import Sandbox
 from atlas.sandbox.types import Observation, Program, Status
-from atlas.search.evidence import posterior
+from atlas.search.evidence import UNKNOWN, posterior
 from atlas.search.measure import measure
 from atlas.search.pool import Additions, Candidate, Pool, TestCase
 from atlas.search.solver import Solved
@@ -156,6 +156,19 @@ def test_what_no_reader_of_json_takes_is_written_out(tmp_path: Path) -> None:
     pool = searched(SHOUT, ("print(1)", None, ["A B\n", "\udcff"]), tests=tests)
     recorded, _ = written(tmp_path, pool)
     assert recorded.problems[0].inputs == ("a b\n", "\\ud800\n")
+
+
+def test_what_was_not_run_has_not_failed(tmp_path: Path) -> None:
+    right, slow = "def f(x):\n    return 2 * x", "def f(x):\n    return x + x"
+    tests = [TestCase(Call((3,)), 6, "self_tests", 1, 1)]
+    pool = searched(DOUBLE, (right, None, [4, 6]), (slow, None, []), tests=tests)
+    recorded, _ = written(tmp_path, pool)
+    (problem,) = recorded.problems
+    (drawn,) = drawn_from(problem, Budget(), draws=1, seed=0)
+    found, known = outcomes(problem, drawn), measure(pool)
+    assert found.examples.tolist() == known.examples.tolist() == [[1], [UNKNOWN]]
+    assert found.tests.tolist() == known.tests.tolist() == [[1], [UNKNOWN]]
+    assert posterior(found).probability == pytest.approx(posterior(known).probability)
 
 
 def test_a_problem_whose_verdict_was_lost_is_left_out(tmp_path: Path) -> None:

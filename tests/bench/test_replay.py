@@ -16,20 +16,21 @@ import pytest_asyncio
 from recorded_pool import BROKEN, PROMPT, RIGHT, SLOW, SQUARE, WRONG, doubles, write
 
 from atlas.bench.replay import recorded
+from atlas.bench.replay.claims import claims
 from atlas.bench.replay.class_text import outcome_text
 from atlas.bench.replay.compare import verdict
 from atlas.bench.replay.draws import Draw, draw, outcomes
 from atlas.bench.replay.executed import Executed, execute
-from atlas.bench.replay.packed import packed_ids
+from atlas.bench.replay.packed import packed_bits, packed_ids
 from atlas.bench.replay.peers import SELECTORS, codet, majority, mbr, most_tests
 from atlas.bench.replay.record import record
 from atlas.bench.replay.recorded import Recorded, RecordedPool, codes, read_pool
-from atlas.bench.replay.score import Budget, Scores, Way, chosen, score
+from atlas.bench.replay.score import Budget, Scores, Way, chosen, drawn_from, score
 from atlas.errors import UsageError
 from atlas.problem import Call
 from atlas.sandbox import Sandbox
 from atlas.sandbox.types import Observation, Status
-from atlas.search.evidence import EXCEPTION, LIMIT, Outcomes
+from atlas.search.evidence import EXCEPTION, LIMIT, UNKNOWN, Outcomes
 
 WAYS = [Way(name, select) for name, select in SELECTORS.items()]
 
@@ -81,20 +82,43 @@ def test_nothing_that_a_selector_is_told_can_hold_a_label() -> None:
         assert typing.get_type_hints(select)["seen"] is Outcomes
 
 
-def test_shuffled_labels_change_no_choice(tmp_path: Path, rows: list[dict[str, Any]], pool_file: Path) -> None:
-    flipped = [{**row, "label": [1 - x for x in row["label"]], "gt_test": "another"} for row in rows]
-    other = write(tmp_path / "flipped.jsonl.gz", flipped)
-    for budget in ((2, 1), (9, 9)):
-        choices = []
-        for path in (pool_file, other):
-            pool, _ = read_pool(path)
-            random = np.random.default_rng(3)
-            drawn = [(p, draw(p, *budget, random)) for p in pool.problems]
-            choices.append([chosen(way.select, outcomes(p, d)).tolist() for p, d in drawn for way in WAYS])
-        assert choices[0] == choices[1]
-    honest, upside_down = (score(*read_pool(path), WAYS, Budget()) for path in (pool_file, other))
+@pytest.mark.asyncio(loop_scope="module")
+async def test_other_labels_change_no_choice(
+    atlas_home: Path, tmp_path: Path, rows: list[dict[str, Any]], pool_file: Path, sandbox: Sandbox
+) -> None:
+    """Turned round or shuffled, with more inputs and without: a choice is the same, and so is what is said of it."""
+    shuffle = np.random.default_rng(5)
+    turned = [{**row, "label": [1 - x for x in row["label"]], "gt_test": "another"} for row in rows]
+    shuffled = [{**row, "label": shuffle.permutation(row["label"]).tolist()} for row in rows]
+    assert [row["label"] for row in shuffled] != [row["label"] for row in rows]
+    files = [write(tmp_path / f"{name}.jsonl.gz", some) for name, some in (("t", turned), ("s", shuffled))]
+    choices: list[list[Any]] = []
+    for path in (pool_file, *files):
+        pool, labels = read_pool(path)
+        more = await execute(pool, sandbox)
+        made: list[Any] = [one.outputs.tolist() for one in more]
+        for budget in (Budget(2, 1), Budget()):
+            for place, problem in enumerate(pool.problems):
+                for drawn in drawn_from(problem, budget, draws=3, seed=3):
+                    for told in (outcomes(problem, drawn), outcomes(problem, drawn, more[place])):
+                        made += [chosen(way.select, told).tolist() for way in WAYS]
+            for executed in (None, more):
+                said = claims(pool, labels, budget, executed=executed, draws=3)
+                made += [one.confidence.tolist() for one in said]
+        choices.append(made)
+    assert choices[0] == choices[1] == choices[2]
+    honest, upside_down = (score(*read_pool(path), WAYS, Budget()) for path in (pool_file, files[0]))
     for way in WAYS:
         assert honest.right[way.name] == pytest.approx(1 - upside_down.right[way.name])
+
+
+def test_candidates_that_tie_share_what_is_said_of_them(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    """As they share the score: which of them comes first in the file is nobody's merit."""
+    alike = {**rows[0], "candidates": [RIGHT, RIGHT + "\n"], "sample_cand": [0, 1], "label": [1, 0], "loads": [1, 1]}
+    same = {"pass_bits": packed_bits([[1, 1, 0]] * 2), "out_ids": packed_ids([[0, 1]] * 2), "out_vocab": ["4", "10"]}
+    pool, labels = read_pool(write(tmp_path / "tie.jsonl.gz", [alike | same]))
+    found, _ = claims(pool, labels, Budget())
+    assert found.right.tolist() == score(pool, labels, WAYS, Budget()).right["ours"].tolist() == [0.5]
 
 
 def test_a_draw_keeps_multiplicity_and_knows_only_its_own_tests(pool_file: Path) -> None:
@@ -130,7 +154,7 @@ def seen_of(outputs: Any, tests: Any, counts: Any) -> Outcomes:
 def test_the_peers_score_as_their_papers_say() -> None:
     seen = seen_of(
         outputs=[[1, 2, 3], [1, 2, 3], [1, 2, 4], [5, EXCEPTION, EXCEPTION]],
-        tests=[[1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]],
+        tests=[[1, 0, 0], [1, UNKNOWN, 0], [1, 1, 0], [1, 1, 1]],
         counts=[1, 2, 1, 1],
     )
     assert most_tests(seen).tolist() == [1, 1, 2, 3]
@@ -298,6 +322,13 @@ def test_the_verdict_is_in_points_and_shares() -> None:
     assert found.codet_gap_closed == pytest.approx(1 / 3)
     assert found.of_remaining == pytest.approx(1 / 2)
     assert found.worst_vs_best_peer == pytest.approx(25)
+
+
+def test_where_nothing_is_left_no_share_of_it_is_told() -> None:
+    some = scores([1, 1, 0, 0] * 5, [1, 0, 0, 0] * 5, [1, 1, 1, 0] * 5)
+    done = scores([1, 1] * 5, [1, 1] * 5, [1, 1] * 5, first=100)
+    assert verdict([[done]], "ours").of_remaining is None
+    assert verdict([[some], [done]], "ours").of_remaining == verdict([[some]], "ours").of_remaining == 1 / 2
 
 
 def test_shared_problems_are_resampled_together() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from atlas.bench.replay.calibration import Claims
 from atlas.bench.replay.draws import outcomes
 from atlas.bench.replay.executed import Executed
-from atlas.bench.replay.peers import most_tests
+from atlas.bench.replay.peers import most_tests, ours
 from atlas.bench.replay.recorded import Labels, RecordedPool
 from atlas.bench.replay.score import Budget, chosen, drawn_from
 from atlas.search.evidence import Array, Outcomes, posterior
@@ -34,9 +34,10 @@ def claims(
         every = drawn_from(problem, budget, draws=draws, seed=seed)
         for drawn in every:
             label, weight = labels[problem.id][drawn.members], 1 / len(every)
-            found = posterior(outcomes(problem, drawn, None if executed is None else executed[place]))
-            best = int(found.order[0])
-            said.append((float(found.probability[best]), float(label[best]), weight, problem.id))
+            seen = outcomes(problem, drawn, None if executed is None else executed[place])
+            choice = chosen(ours, seen)
+            confidence = float(choice @ posterior(seen).probability)
+            said.append((confidence, float(choice @ label), weight, problem.id))
             plain = outcomes(problem, drawn)
             tests.append((_passed(plain), float(chosen(most_tests, plain) @ label), weight, problem.id))
     return _claims(said), _claims(tests)

@@ -60,15 +60,15 @@ class Verdict:
     ``gain_over_codet`` has the 95% interval ``gain_low`` to ``gain_high`` of a bootstrap over problems.
     ``of_remaining``: the share closed of the distance from the better of CodeT and most-tests to the oracle.
     ``worst_vs_best_peer``: points over the better of the two, in the worst pool. Means are over a pool's budgets,
-    then over pools.
+    then over pools; a pool where nothing is left to gain is in no mean of shares, and None stands for a mean of none.
     """
 
     gain_over_codet: float
     gain_low: float
     gain_high: float
-    gap_closed: float
-    codet_gap_closed: float
-    of_remaining: float
+    gap_closed: float | None
+    codet_gap_closed: float | None
+    of_remaining: float | None
     worst_vs_best_peer: float
 
 
@@ -83,9 +83,9 @@ def verdict(pools: Sequence[Sequence[Scores]], name: str, *, seed: int = 0) -> V
         gain_over_codet=100 * _mean([float((m.ours - m.codet).mean()) for m in every]),
         gain_low=100 * low,
         gain_high=100 * high,
-        gap_closed=_mean([_ratio(m.ours - m.random, m.oracle - m.random) for m in every]),
-        codet_gap_closed=_mean([_ratio(m.codet - m.random, m.oracle - m.random) for m in every]),
-        of_remaining=_mean([_ratio(m.ours - m.best_peer, m.oracle - m.best_peer) for m in every]),
+        gap_closed=_mean_ratio([(m.ours - m.random, m.oracle - m.random) for m in every]),
+        codet_gap_closed=_mean_ratio([(m.codet - m.random, m.oracle - m.random) for m in every]),
+        of_remaining=_mean_ratio([(m.ours - m.best_peer, m.oracle - m.best_peer) for m in every]),
         worst_vs_best_peer=100 * min(float((m.ours - m.best_peer).mean()) for m in every),
     )
 
@@ -128,6 +128,7 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _ratio(part: Array, whole: Array) -> float:
-    """Of the means: single budgets may have next to nothing to gain. 0 where nothing is left."""
-    return float(part.mean() / whole.mean()) if whole.mean() > 1e-9 else 0.0
+def _mean_ratio(pools: Sequence[tuple[Array, Array]]) -> float | None:
+    """Over pools, of the part's mean to the whole's: single budgets may have next to nothing to gain."""
+    ratios = [float(part.mean() / whole.mean()) for part, whole in pools if whole.mean() > 1e-9]
+    return _mean(ratios) if ratios else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from atlas.bench.replay.executed import Executed
 from atlas.bench.replay.recorded import Recorded
-from atlas.search.evidence import Array, Outcomes
+from atlas.search.evidence import UNKNOWN, Array, Outcomes
 from atlas.search.pool import DERIVED_VOTE
 
 _MOST_STATED, _MOST_WRITTEN, _GUESSES = 60, 24, 3
@@ -64,7 +64,7 @@ def outcomes(problem: Recorded, drawn: Draw, executed: Executed | None = None) -
     return Outcomes(
         examples=examples,
         outputs=outputs,
-        tests=problem.passes[np.ix_(drawn.members, drawn.tests)].astype(np.int64),
+        tests=_passed(problem, drawn.members, drawn.tests),
         test_weights=drawn.votes,
         multiplicity=drawn.counts,
         derived=drawn.derived,
@@ -75,7 +75,17 @@ def outcomes(problem: Recorded, drawn: Draw, executed: Executed | None = None) -
 def _recorded_examples(problem: Recorded, members: Array) -> Array:
     """(u, e) of the statement's examples that are among the recorded tests, drawn or not: they are no secret."""
     known = [t for t in problem.shown if t is not None]
-    return problem.passes[np.ix_(members, np.array(known, dtype=np.int64))].astype(np.int64)
+    return _passed(problem, members, np.array(known, dtype=np.int64))
+
+
+def _passed(problem: Recorded, members: Array, tests: Array) -> Array:
+    """(u, t): 1 passed, 0 failed, ``UNKNOWN`` where a candidate was not run on the input of a test."""
+    passed = problem.passes[np.ix_(members, tests)].astype(np.int64)
+    inputs = problem.test_inputs[tests]
+    plain = inputs >= 0
+    unseen = problem.outputs[np.ix_(members, inputs[plain])] == UNKNOWN
+    passed[:, plain] = np.where(unseen, UNKNOWN, passed[:, plain])
+    return passed
 
 
 def _chosen(executed: Executed, drawn: Draw) -> Array:

@@ -50,7 +50,7 @@ def codet(seen: Outcomes) -> Array:
 
     Candidates that pass the same tests are a consensus set: the root of their number times the number of these tests.
     """
-    return np.sqrt(_alike(seen.tests, seen.multiplicity)) * most_tests(seen)
+    return np.sqrt(_alike(seen.tests == 1, seen.multiplicity)) * most_tests(seen)
 
 
 def filtered_codet(seen: Outcomes) -> Array:

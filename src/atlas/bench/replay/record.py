@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from atlas.bench.replay.class_text import outcome_text
 from atlas.bench.replay.packed import packed_bits, packed_ids
+from atlas.bench.replay.texts import input_text, only_claimed
 from atlas.compare.rules import Rule, equal
 from atlas.gather import gather
-from atlas.llm.parse import extract_asserts
-from atlas.problem import Call, Value
+from atlas.problem import Example
 from atlas.sandbox import Sandbox
 from atlas.sandbox.types import Limits, Observation, Program, Status
-from atlas.search.outputs import input_key, usable
+from atlas.search.outputs import input_key
 
 _LIMITS: Final = Limits(cpu_s=1.0, memory_mb=1024)
 _SAME: Final = Rule("python_eq")
@@ -47,10 +47,10 @@ async def record(sampled: Sampled, sandbox: Sandbox) -> dict[str, Any]:
     texts = list(dict.fromkeys(sampled.programs))
     tests = list(dict.fromkeys(t for some in sampled.tests for t in some))
     programs = [Program(text, sampled.entry_point) for text in texts]
-    claims = [_claim(test, sampled.entry_point) for test in tests]
-    calls = {input_key(c[0]): c[0] for c in claims if c is not None}
+    claims = [only_claimed(test, sampled.entry_point) for test in tests]
+    calls = {input_key(c.input): c.input for c in claims if c is not None}
     places = {key: place for place, key in enumerate(calls)}
-    asked = [-1 if c is None else places[input_key(c[0])] for c in claims]
+    asked = [-1 if c is None else places[input_key(c.input)] for c in claims]
     seen = await sandbox.run_all(programs, list(calls.values()), _LIMITS)
     judged = await gather(sandbox.run_check(p, sampled.check, _LIMITS) for p in programs)
     loads = [int(not _unloadable(row, verdict)) for row, verdict in zip(seen, judged, strict=True)]
@@ -74,7 +74,7 @@ async def record(sampled: Sampled, sandbox: Sandbox) -> dict[str, Any]:
         "loads": loads,
         "tests": tests,
         "sample_tests": [[tests.index(t) for t in some] for some in sampled.tests],
-        "inputs": [f"{sampled.entry_point}({', '.join(map(repr, call.args))})" for call in calls.values()],
+        "inputs": [input_text(call, sampled.entry_point) for call in calls.values()],
         "test_input": asked,
         "shape": [len(texts), len(tests)],
         "pass_bits": packed_bits(passes),
@@ -84,18 +84,12 @@ async def record(sampled: Sampled, sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-def _claim(test: str, entry: str) -> tuple[Call, Value] | None:
-    """The call and the expectation of an assert that says one thing of one call; None for any other."""
-    found = [claim for claim in extract_asserts(test, entry) if usable(claim[0])]
-    return found[0] if len(found) == 1 else None
-
-
 async def _passes(
     sandbox: Sandbox,
     program: Program,
     seen: dict[int, Observation],
     tests: Sequence[str],
-    claims: Sequence[tuple[Call, Value] | None],
+    claims: Sequence[Example | None],
     asked: Sequence[int],
 ) -> list[bool]:
     """Whether one program passes each test; a test that is no plain claim is run as it stands."""
@@ -105,7 +99,7 @@ async def _passes(
             passed.append((await sandbox.run_check(program, test, _LIMITS)).status is Status.OK)
         else:
             found = seen.get(place)
-            passed.append(found is not None and found.status is Status.OK and equal(claim[1], found.value, _SAME))
+            passed.append(found is not None and found.status is Status.OK and equal(claim.output, found.value, _SAME))
     return passed
 
 

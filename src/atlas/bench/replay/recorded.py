@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from atlas.bench.jsonl import read_models
 from atlas.bench.replay.asked import Asked, asked_of
 from atlas.bench.replay.packed import bits, ids
-from atlas.bench.replay.texts import claim, claim_of
+from atlas.bench.replay.texts import claim, only_claimed
 from atlas.errors import UsageError
 from atlas.search.evidence import EXCEPTION, LIMIT, NONE, UNKNOWN, Array
 
@@ -148,7 +148,8 @@ def _recorded(row: PoolRow) -> Recorded:
     derived = row.sample_derived or (0,) * len(row.sample_cand)
     _expect(len(derived) == len(row.sample_cand), "sample_derived has another length than sample_cand")
     asked = asked_of(row.prompt, row.entry_point, row.public_tests, _programs(row), row.signature)
-    said = {claim_of(text, row.entry_point): place for place, text in enumerate(row.tests)}
+    only = [only_claimed(text, row.entry_point) for text in row.tests]
+    said = {claim(example): place for place, example in enumerate(only) if example is not None}
     return Recorded(
         id=row.id,
         asked=asked,

@@ -29,7 +29,10 @@ class Budget:
         return "all" if self.k is None or self.m is None else f"{self.k},{self.m}"
 
     def fits(self, samples: tuple[int, int]) -> bool:
-        """Whether a pool with so many completions has more than this budget takes, or is taken whole."""
+        """Whether a pool with so many completions has as many as this budget takes.
+
+        One that has no more is taken whole, as by ``Budget()``: then the two are the same draws.
+        """
         return self.k is None or self.m is None or (self.k <= samples[0] and self.m <= samples[1])
 
 

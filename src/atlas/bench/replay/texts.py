@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from atlas.llm.parse import extract_asserts, extract_calls
 from atlas.problem import Example, Input, Stdin, Value
-from atlas.search.outputs import input_key
+from atlas.search.outputs import input_key, usable
 
 _PAIR: Final = TypeAdapter(tuple[str, str])
 
@@ -49,10 +49,10 @@ def claim(example: Example) -> tuple[str, str]:
     return input_key(example.input), _written(example.output)
 
 
-def claim_of(test: str, entry: str) -> tuple[str, str] | None:
-    """The claim of a test; None where it is not about one input."""
-    found = claimed(test, entry)
-    return claim(found[0]) if len(found) == 1 else None
+def only_claimed(test: str, entry: str) -> Example | None:
+    """What a test says where it says one thing of one usable input; None for any other."""
+    found = [example for example in claimed(test, entry) if usable(example.input)]
+    return found[0] if len(found) == 1 else None
 
 
 def _written(value: Value) -> str:
