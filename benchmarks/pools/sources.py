@@ -129,6 +129,7 @@ def _whole(prompt: str, text: str, entry: str) -> str:
 
 _CODET = "microsoft/CodeT"
 _CODET_AT = "47205e2aea3a6fc3993085d8d2921ac51275cf96"
+_CODET_PROBLEMS_AT = "61edff88a9823849b72d58c2a9eaac673c1056b5"
 _CODET_DATA = "CodeT/data/generated_data/hmeval_codegen16B_temp0.8_topp0.95_num100_max300"
 _AGENTCODER = _raw(
     "huangd1999/AgentCoder", "650a44d670059e060506d80340cce12fcaf67d0d", "dataset/gpt-3.5-turbo-1106.json"
