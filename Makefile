@@ -19,7 +19,9 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadfile  # what a file's tests share is made once
+	# Engines want the processor for themselves. What a file's tests share is made once.
+	$(BIN)/pytest tests/engine
+	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/engine
 
 types: install
 	$(BIN)/pyright

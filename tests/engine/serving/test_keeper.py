@@ -59,6 +59,7 @@ async def generate(port: int) -> None:
     async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as client:
         while True:
             assert (await client.post(f"http://127.0.0.1:{port}/completion", json=body)).status_code == 200
+            await asyncio.sleep(0.05)  # the log of requests without a pause would keep this loop from all else
 
 
 async def test_speed_and_clocks_under_load(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +79,7 @@ async def test_speed_and_clocks_under_load(order: Order, monkeypatch: pytest.Mon
         assert not running.done()
     working = asyncio.create_task(generate(order.record.port))
     try:
-        while not kept.record.notes:
+        while not any("The clocks fell" in note for note in kept.record.notes):
             await asyncio.sleep(0.01)
             assert not running.done()
             assert not working.done()
@@ -88,8 +89,8 @@ async def test_speed_and_clocks_under_load(order: Order, monkeypatch: pytest.Mon
         with suppress(asyncio.CancelledError):
             await running
         await asyncio.gather(working, return_exceptions=True)
-    (note,) = kept.record.notes
-    assert "The clocks fell from 3,000 to 2,000 MHz" in note
+    (note,) = (note for note in kept.record.notes if "The clocks fell" in note)  # the speed may have fallen, too
+    assert "from 3,000 to 2,000 MHz" in note
     assert kept.record.speed is not None
     assert kept.record.speed > 1
     assert kept.record.cache == "f16"

@@ -78,8 +78,8 @@ def test_an_interrupted_program_is_ended_with_what_it_started(gone: Callable[[in
     seen: list[str] = []
 
     def interrupt(text: str) -> None:
-        if len(text.split()) == 2:
-            seen.extend(text.split())
+        seen[:] = text.split()
+        if len(seen) >= 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
