@@ -15,11 +15,11 @@ endif
 demo: install
 	$(BIN)/atlas demo
 
+# Engines want the processor for themselves; what a file's tests share is made once.
 test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	# Engines want the processor for themselves. What a file's tests share is made once.
 	$(BIN)/pytest tests/engine
 	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/engine
 
