@@ -141,8 +141,8 @@ async def start(
     hashing = asyncio.create_task(asyncio.to_thread(sha256, file.path))
     try:
         url = await supervisor.start()
-        client = await attach(url, settings.model.stem, settings.api_key, recover=supervisor.recover)
         digest = await hashing
+        client = await attach(url, settings.model.stem, settings.api_key, recover=supervisor.recover)
     except BaseException:
         await supervisor.stop()
         await asyncio.wait([hashing])
