@@ -34,6 +34,8 @@ from training.samples import distinct
 from training.wordings import reword
 
 EVALUATION_SEED = 90_001
+SHORT = 400
+"""Tasks of two steps, and of three."""
 SLOTS = 8
 Made = tuple[Problem, Key]
 Check = Callable[[Made], Awaitable[bool | None]]
@@ -51,7 +53,7 @@ class Tester:
     async def ask(self, messages: tuple[Message, ...], *, thinking: Thinking | None = None, drawn: int = 0) -> str:
         """The greedy reply, or with ``drawn`` one that is drawn with that seed."""
         sampling = self.sampling if drawn else Sampling()
-        asked = Request(messages, max_tokens=400, thinking=thinking, sampling=sampling, seed=drawn or None)
+        asked = Request(messages, max_tokens=600, thinking=thinking, sampling=sampling, seed=drawn or None)
         return (await self.client.complete(asked)).completions[0].text
 
     async def observed(self, problem: Problem, reply: str, tests: Sequence[HiddenTest | Example]) -> list[Observation]:
@@ -181,7 +183,8 @@ async def evaluate(model: Path, count: int, seed: int, sampling: Sampling) -> di
             "draft after thinking": (made, tester.thinks),
             "draft from its plan": (made, tester.plans),
             "expected output": (made, tester.expects),
-            "expected output, 2 steps": (short_tasks(seed, 2, count // 3), tester.expects),
+            "expected output, 2 steps": (short_tasks(seed, 2, SHORT), tester.expects),
+            "expected output, 3 steps": (short_tasks(seed, 3, SHORT), tester.expects),
             "repair of its own failure": (made, tester.repairs),
             "repair after analyses": (made, tester.repairs_analysed),
             "another draft instead": (made, tester.resamples),

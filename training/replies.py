@@ -11,6 +11,8 @@ from atlas.bench.world.program import Style, program
 from atlas.bench.world.tasks import Task, tell
 from atlas.search import prompts
 from training.mutants import Mutant, canonical
+from training.spelling import spelled
+from training.worked import told, worked
 
 
 def fenced(code: str, language: str = "python") -> str:
@@ -35,7 +37,7 @@ def bulleted(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def thought(task: Task, rng: Random, wrong: Mutant | None, values: list[Any]) -> tuple[str, str]:
+def thought(task: Task, rng: Random, wrong: Mutant | None) -> tuple[str, str]:
     """A thought in two parts; the first, which may hold a mistake, is not learned.
 
     Some thoughts go on after a "Wait": where the first plan was wrong, with the right one.
@@ -46,21 +48,23 @@ def thought(task: Task, rng: Random, wrong: Mutant | None, values: list[Any]) ->
         return f"{first}\nWait", f", {wrong.fault[0].lower()}{wrong.fault[1:]}\n{right}\n"
     if rng.random() < 0.12:
         return f"{right}\nWait", ", that is right.\n"
-    if values and rng.random() < 0.12:
-        worked = traced(task, values[0])
-        return "", f"{right}\nExample: {worked[0]}\n" + "\n".join(worked[1:]) + "\n"
     return "", f"{right}\n"
 
 
 def traced(task: Task, value: Any) -> list[str]:
-    """The input, then every step by name with the value after it."""
+    """The input, then every step by name with its work and the value after it.
+
+    Raises:
+        TooLong: some value has too many items.
+    """
     values = task.pipeline.trace(value)
     assert values is not None
     edge = task.pipeline.edge
-    lines = [repr(value)]
-    lines += [f"{canonical(s)}: {v!r}" for s, v in zip(task.pipeline.steps, values[1:], strict=True)]
+    lines = [spelled(told(value))]
+    for step, before, after in zip(task.pipeline.steps, values, values[1:], strict=False):
+        lines.append(f"{canonical(step)}:{spelled(' ' + worked(step, before, after))}")
     if edge is not None and edge.applies(value, values[-1]):
-        lines.append(f"{edge.note()}: {edge.value!r}")
+        lines.append(f"{edge.note()}:{spelled(' ' + told(edge.value))}")
     return lines
 
 
@@ -68,12 +72,14 @@ def expected(task: Task, values: list[Any]) -> str:
     """Every expectation is worked out step by step before it is stated."""
     if task.function is None:
         worked = ["\n".join(traced(task, v)) for v in values]
-        outputs = [fenced(task.as_output(task.pipeline.output(v)), "text") for v in values]
-        return "\n".join(f"{w}\n{o}" for w, o in zip(worked, outputs, strict=True))
+        outputs = [task.as_output(task.pipeline.output(v)) for v in values]
+        blocks = [f"```text\n{spelled(o.rstrip())}\n```" for o in outputs]
+        return "\n".join(f"{w}\n{b}" for w, b in zip(worked, blocks, strict=True))
     lines: list[str] = []
     for value in values:
-        lines += [f"# {line}" for line in traced(task, value)]
-        lines.append(f"assert {task.function}({value!r}) == {task.pipeline.output(value)!r}")
+        lines += [f"#{spelled(' ')}{line}" for line in traced(task, value)]
+        output = spelled(f" {task.pipeline.output(value)!r}")
+        lines.append(f"assert {task.function}({value!r}) =={output}")
     return fenced("\n".join(lines))
 
 

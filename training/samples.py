@@ -22,6 +22,7 @@ from atlas.problem import Problem
 from atlas.search import prompts
 from training import mutants, replies
 from training.wordings import reword
+from training.worked import TooLong
 
 _PERTURBATIONS = tomllib.loads((Path(prompts.__file__).parent / "perturbations.toml").read_text(encoding="utf-8"))
 ROLES = (
@@ -53,6 +54,7 @@ class Sample:
 LENGTHS = ((1, 0.06), (2, 0.18), (3, 0.26), (4, 0.24), (5, 0.16), (6, 0.10))
 SHORT = ((1, 0.25), (2, 0.33), (3, 0.24), (4, 0.12), (5, 0.04), (6, 0.02))
 """For the first stage: what a phrase means is learned from few steps, how steps follow each other from many."""
+DRILLS = ((1, 0.42), (2, 0.28), (3, 0.16), (4, 0.08), (5, 0.04), (6, 0.02))
 STYLES = ((Style.STEPS, 0.68), (Style.FRESH, 0.10), (Style.LOOPS, 0.06), (Style.OTHER, 0.08), (Style.INLINE, 0.08))
 A_TASK = 3
 """Samples drawn from one composition."""
@@ -94,12 +96,14 @@ def pick(rng: Random, table: tuple[tuple[Any, float], ...]) -> Any:
     return rng.choices(values, weights)[0]
 
 
-def samples(rng: Random, lengths: tuple[tuple[int, float], ...] = LENGTHS) -> Iterator[Sample]:
-    """Training samples without end, never of a held-out composition."""
+def samples(rng: Random, lengths: tuple[tuple[int, float], ...] = LENGTHS, drills: float = 0.0) -> Iterator[Sample]:
+    """Training samples without end, never of a held-out composition; ``drills`` of the draws are of traces alone."""
     while True:
-        pipeline = draw(rng, pick(rng, lengths), want_held_out=False, edges=EDGES)
-        for _ in range(A_TASK):
-            made = sample(setting(pipeline, rng))
+        drill = rng.random() < drills
+        pipeline = draw(rng, pick(rng, DRILLS if drill else lengths), want_held_out=False, edges=EDGES)
+        for _ in range(1 if drill else A_TASK):
+            s = setting(pipeline, rng)
+            made = _sample(s, "expected", _expected(s)) if drill else sample(s)
             if made is not None:
                 yield made
 
@@ -119,7 +123,10 @@ def setting(pipeline: Pipeline, rng: Random) -> Setting:
 def sample(s: Setting) -> Sample | None:
     """One sample of a random skill; None where the skill does not fit."""
     skill = pick(s.rng, tuple((name, share) for name, (share, _) in SKILLS.items()))
-    made = SKILLS[skill][1](s)
+    return _sample(s, skill, SKILLS[skill][1](s))
+
+
+def _sample(s: Setting, skill: str, made: Made) -> Sample | None:
     if made is None:
         return None
     messages, reply, *given = made
@@ -138,7 +145,7 @@ def _draft(s: Setting) -> Made:
 
 def _thought(s: Setting) -> Made:
     wrong = mutants.mutant(s.task.pipeline, s.rng) if s.rng.random() < 0.2 else None
-    given, thought = replies.thought(s.task, s.rng, wrong, s.examples)
+    given, thought = replies.thought(s.task, s.rng, wrong)
     return prompts.draft(s.problem), f"{thought}{THOUGHT}{replies.code(s.task, Style.STEPS)}", f"{THINK}{given}"
 
 
@@ -180,8 +187,13 @@ def _parts(s: Setting) -> Made:
 
 
 def _expected(s: Setting) -> Made:
-    values = s.values(1, 2)
-    return prompts.expected_outputs(s.problem, [s.task.as_input(v) for v in values]), replies.expected(s.task, values)
+    most = max(1, 6 // len(s.task.pipeline.steps))
+    values = s.values(1 if most < 3 else 2, most)
+    try:
+        reply = replies.expected(s.task, values)
+    except TooLong:
+        return None
+    return prompts.expected_outputs(s.problem, [s.task.as_input(v) for v in values]), reply
 
 
 def _copy(s: Setting) -> Made:

@@ -17,6 +17,7 @@ from typing import Final
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from training.samples import Sample, samples
+from training.spelling import parts, units, visible
 
 SPECIALS: Final = ("<|end|>", "<|user|>", "<|assistant|>")
 TAGS: Final = ("<think>", "</think>")
@@ -32,7 +33,7 @@ CHAT_TEMPLATE: Final = (
 def train_tokenizer(seed: int, count: int) -> Tokenizer:
     """Learn the merges from ``count`` generated samples."""
     drawn = islice(samples(Random(f"tokenizer-{seed}")), count)
-    texts = (text for s in drawn for text in (s.prompt, s.reply))
+    texts = (text for s in drawn for text in (s.prompt, visible(s.reply)))
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level()])
     tokenizer.decoder = decoders.ByteLevel()
@@ -52,15 +53,22 @@ def byte_level() -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
 
 
+def encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Token ids of a text with marks (``training.spelling``)."""
+    ids: list[int] = []
+    for part, is_spelled in parts(text):
+        if is_spelled:
+            ids += [tokenizer.token_to_id(unit.replace(" ", "Ġ").replace("\n", "Ċ")) for unit in units(part)]
+        else:
+            ids += tokenizer.encode(part, add_special_tokens=False).ids
+    return ids
+
+
 def encode_chat(tokenizer: Tokenizer, sample: Sample) -> tuple[list[int], int]:
     """Token ids of one exchange, and how many of them carry no loss: the prompt and what the reply is given."""
     end, user, assistant = range(len(SPECIALS))
-
-    def ids(text: str) -> list[int]:
-        return tokenizer.encode(text, add_special_tokens=False).ids
-
-    head = [user, *ids(sample.prompt), end, assistant, *ids(sample.given)]
-    return [*head, *ids(sample.reply), end], len(head)
+    head = [user, *encode(tokenizer, sample.prompt), end, assistant, *encode(tokenizer, sample.given)]
+    return [*head, *encode(tokenizer, sample.reply), end], len(head)
 
 
 def main() -> None:

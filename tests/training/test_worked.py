@@ -1,0 +1,66 @@
+"""What traces say on the way to a value is true, and the value can be read from it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+import pytest
+from training.spelling import LABEL
+from training.worked import LABELS, THEN, TooLong, told
+
+from atlas.bench.world.kinds import Bounds, Kind, in_bounds, random_value
+from atlas.bench.world.pipeline import compiled
+from atlas.bench.world.primitive import Primitive, Step
+from atlas.bench.world.steps import all_steps
+from training import worked
+
+STEPS = [pytest.param(p, id=name) for name, p in all_steps().items()]
+
+
+def lines(primitive: Primitive, count: int = 25) -> list[tuple[Any, Any, str]]:
+    """Values, results and how they are worked out."""
+    rng, found = Random(primitive.name), list[tuple[Any, Any, str]]()
+    while len(found) < count:
+        step = Step(primitive, primitive.draw(rng))
+        value = random_value(primitive.source, rng, Bounds(items=(0, 6), magnitude=rng.choice((20, 900))))
+        if primitive.source is Kind.INT and rng.random() < 0.3:
+            value = -value
+        result = compiled(primitive.name, tuple(step.params.items()))(value)
+        if in_bounds(result):
+            with suppress(TooLong):
+                found.append((value, result, worked.worked(step, value, result)))
+    return found
+
+
+@pytest.mark.parametrize("primitive", STEPS)
+def test_a_line_ends_in_the_result(primitive: Primitive) -> None:
+    for _, result, line in lines(primitive):
+        assert line.rpartition(THEN)[2] == told(result)
+
+
+@pytest.mark.parametrize("primitive", STEPS)
+def test_every_sum_product_and_quotient_on_the_way_is_right(primitive: Primitive) -> None:
+    for _, _, line in lines(primitive):
+        for a, sign, b, total in re.findall(r"(?<![\d*/.])(-?\d+)([+-])(\d+)(?:~\d+)?=(-?\d+)", line):
+            assert int(a) + int(sign + b) == int(total)
+        for a, b, product in re.findall(r"(?<!\d)(-?\d+)\*(-?\d+)(?:~[\d,]+)?=(-?\d+)", line):
+            assert int(a) * int(b) == int(product)
+        for a, k, quotient, rest in re.findall(r"(?<!\d)(-?\d+)/(\d+)[^/;\x03]*=(-?\d+)r(\d+)", line):
+            assert divmod(int(a), int(k)) == (int(quotient), int(rest))
+
+
+def test_items_are_named_in_order_and_rearranged_by_name() -> None:
+    step = Step(all_steps()["ints_reverse"], {})
+    line = worked.worked(step, [5, -3, 12], [12, -3, 5])
+    assert line.replace(LABEL, " ") == " AC12 BB-3 CA5; A12 B-3 C5"
+    keep = Step(all_steps()["ints_even"], {})
+    assert worked.worked(keep, [4, 3, 8], [4, 8]).replace(LABEL, " ") == " AA4.B3 BC8; A4 B8"
+
+
+def test_a_value_with_more_items_than_labels_is_refused() -> None:
+    assert told("x" * len(LABELS)).count(LABEL) == len(LABELS)
+    with pytest.raises(TooLong):
+        told("x" * (len(LABELS) + 1))

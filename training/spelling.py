@@ -1,0 +1,32 @@
+"""Marks in a sample's text that say how it is cut into tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+LABEL: Final = "\x03"
+"""Stands before a label (``training.worked``): the two together are one token, a space and a letter."""
+_OPEN, _CLOSE = "\x01", "\x02"
+
+
+def spelled(text: str) -> str:
+    """Marks ``text`` as written character by character: steps over letters are learned on letters."""
+    return f"{_OPEN}{text}{_CLOSE}"
+
+
+def visible(text: str) -> str:
+    """``text`` without marks, as it is read."""
+    return text.replace(_OPEN, "").replace(_CLOSE, "").replace(LABEL, " ")
+
+
+def parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The parts of a marked text in order, and whether each is spelled."""
+    for number, part in enumerate(re.split(f"[{_OPEN}{_CLOSE}]", text)):
+        yield part, number % 2 == 1
+
+
+def units(part: str) -> list[str]:
+    """The tokens of a spelled part: a character each, or a space and a letter."""
+    return [unit.replace(LABEL, " ") for unit in re.findall(f"{LABEL}?.", part, re.DOTALL)]
