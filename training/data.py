@@ -24,12 +24,14 @@ CHUNK = 500
 MAX_TOKENS = 768
 
 
-def chunk(work: tuple[str, int, int, bool, float]) -> list[tuple[list[int], int]]:
+def chunk(work: tuple[str, int, int, bool, float, tuple[str, ...]]) -> list[tuple[list[int], int]]:
     """``CHUNK`` encoded samples; a function of the seed, the chunk's number and the stage alone."""
-    path, seed, number, short, drills = work
+    path, seed, number, short, drills, weak = work
     tokenizer = Tokenizer.from_file(path)
     rng = Random(f"samples-{seed}-{number}")
-    encoded = (encode_chat(tokenizer, s) for s in islice(samples(rng, SHORT if short else LENGTHS, drills), CHUNK))
+    encoded = (
+        encode_chat(tokenizer, s) for s in islice(samples(rng, SHORT if short else LENGTHS, drills, weak), CHUNK)
+    )
     return [(ids, prompt) for ids, prompt in encoded if len(ids) <= MAX_TOKENS]
 
 
@@ -42,8 +44,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--short", action="store_true", help="mostly few steps, for the first stage")
     parser.add_argument("--drills", type=float, default=0.0, help="share of the draws that are traces alone")
+    parser.add_argument("--weak", type=Path, help="names of steps to drill more often (training.weak)")
     parser.add_argument("--also", type=Path, help="samples of training.onpolicy, added once each")
     args = parser.parse_args()
+    weak = tuple(args.weak.read_text().split()) if args.weak else ()
     ids, lengths, prompts = array("H"), array("H"), array("H")
 
     def add(sample_ids: list[int], prompt: int) -> None:
@@ -55,7 +59,9 @@ def main() -> None:
     with Pool(args.workers) as pool:
         # Enough even at 100 tokens a sample: imap runs ahead of what is taken, and must not do so for ever.
         chunks = range(args.tokens // (100 * CHUNK) + 2)
-        for made in pool.imap(chunk, ((str(args.tokenizer), args.seed, n, args.short, args.drills) for n in chunks)):
+        for made in pool.imap(
+            chunk, ((str(args.tokenizer), args.seed, n, args.short, args.drills, weak) for n in chunks)
+        ):
             for one in made:
                 add(*one)
             if time.monotonic() - shown > 10:

@@ -7,7 +7,7 @@ useful costs more than wording it.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,14 +15,17 @@ from typing import Any
 
 from atlas.bench.world.kinds import Bounds, Kind, random_value
 from atlas.bench.world.pipeline import Pipeline, draw
+from atlas.bench.world.primitive import Step
 from atlas.bench.world.program import Style, program
+from atlas.bench.world.steps import all_steps
 from atlas.bench.world.tasks import Task, Telling, draw_task
 from atlas.llm.types import Message
 from atlas.problem import Problem
 from atlas.search import prompts
-from training import mutants, replies
+from training import mutants, reckoning, replies
+from training.spelling import spelled, visible
 from training.wordings import reword
-from training.worked import TooLong
+from training.worked import TooLong, labelled, told
 
 _PERTURBATIONS = tomllib.loads((Path(prompts.__file__).parent / "perturbations.toml").read_text(encoding="utf-8"))
 ROLES = (
@@ -54,6 +57,7 @@ class Sample:
 LENGTHS = ((1, 0.06), (2, 0.18), (3, 0.26), (4, 0.24), (5, 0.16), (6, 0.10))
 SHORT = ((1, 0.25), (2, 0.33), (3, 0.24), (4, 0.12), (5, 0.04), (6, 0.02))
 """For the first stage: what a phrase means is learned from few steps, how steps follow each other from many."""
+DRILLED = (("expected", 0.69), ("copy", 0.13), ("reckon", 0.18))
 DRILLS = ((1, 0.42), (2, 0.28), (3, 0.16), (4, 0.08), (5, 0.04), (6, 0.02))
 STYLES = ((Style.STEPS, 0.68), (Style.FRESH, 0.10), (Style.LOOPS, 0.06), (Style.OTHER, 0.08), (Style.INLINE, 0.08))
 A_TASK = 3
@@ -96,16 +100,31 @@ def pick(rng: Random, table: tuple[tuple[Any, float], ...]) -> Any:
     return rng.choices(values, weights)[0]
 
 
-def samples(rng: Random, lengths: tuple[tuple[int, float], ...] = LENGTHS, drills: float = 0.0) -> Iterator[Sample]:
-    """Training samples without end, never of a held-out composition; ``drills`` of the draws are of traces alone."""
+def samples(
+    rng: Random, lengths: tuple[tuple[int, float], ...] = LENGTHS, drills: float = 0.0, weak: Sequence[str] = ()
+) -> Iterator[Sample]:
+    """Training samples without end, never of a held-out composition.
+
+    ``drills`` of the draws are of traces and arithmetic alone; half of those are of one step in ``weak``, if it names
+    any.
+    """
     while True:
-        drill = rng.random() < drills
-        pipeline = draw(rng, pick(rng, DRILLS if drill else lengths), want_held_out=False, edges=EDGES)
-        for _ in range(1 if drill else A_TASK):
-            s = setting(pipeline, rng)
-            made = _sample(s, "expected", _expected(s)) if drill else sample(s)
-            if made is not None:
-                yield made
+        if rng.random() >= drills:
+            pipeline = draw(rng, pick(rng, lengths), want_held_out=False, edges=EDGES)
+            made = [sample(setting(pipeline, rng)) for _ in range(A_TASK)]
+        else:
+            made = [_drill(rng, weak)]
+        yield from (s for s in made if s is not None)
+
+
+def _drill(rng: Random, weak: Sequence[str]) -> Sample | None:
+    if weak and rng.random() < 0.5:
+        primitive, skill = all_steps()[rng.choice(weak)], "expected"
+        pipeline = Pipeline((Step(primitive, primitive.draw(rng)),))
+    else:
+        pipeline, skill = draw(rng, pick(rng, DRILLS), want_held_out=False, edges=EDGES), pick(rng, DRILLED)
+    s = setting(pipeline, rng)
+    return _sample(s, skill, SKILLS[skill][1](s))
 
 
 def setting(pipeline: Pipeline, rng: Random) -> Setting:
@@ -197,11 +216,25 @@ def _expected(s: Setting) -> Made:
 
 
 def _copy(s: Setting) -> Made:
-    """No request of the search: it teaches to copy exactly, which traces and repairs are made of."""
+    """No request of the search: values as traces hold them and as they are told, as every trace begins and ends."""
     kinds = (Kind.INT, Kind.INTS, Kind.TEXT, Kind.WORDS)
     values = [random_value(s.rng.choice(kinds), s.rng, s.bounds) for _ in range(s.rng.randint(2, 7))]
-    lines = "\n".join(f"{s.task.function or '-'}({value!r})" for value in values)
-    return (Message("user", f"{s.rng.choice(('Copy', 'Repeat', 'Write again'))} these lines.\n{lines}"),), lines
+    name = s.task.function or "-"
+    asked = "\n".join(f"{name}({value!r})" for value in values)
+    try:
+        lines = [f"{name}({value!r}):{spelled(f' {told(value)}: {value!r}')}" for value in values]
+    except TooLong:
+        return None
+    return (Message("user", f"{s.rng.choice(('Copy', 'Repeat', 'Write again'))} these lines.\n{asked}"),), "\n".join(
+        lines
+    )
+
+
+def _reckon(s: Setting) -> Made:
+    """No request of the search either: the arithmetic of traces, without anything around it."""
+    sums = [reckoning.drawn(s.rng) for _ in range(s.rng.randint(6, 20))]
+    asked = visible(labelled([task for task, _ in sums]))
+    return (Message("user", f"Work these out.\n{asked}"),), spelled(labelled([work for _, work in sums]))
 
 
 def _inputs(s: Setting) -> Made:
@@ -263,7 +296,8 @@ SKILLS: Mapping[str, tuple[float, Callable[[Setting], Made]]] = {
     "observations": (0.02, _observations),
     "restate": (0.02, _restate),
     "parts": (0.02, _parts),
-    "expected": (0.28, _expected),
+    "expected": (0.26, _expected),
+    "reckon": (0.02, _reckon),
     "inputs": (0.01, _inputs),
     "distinguish": (0.01, _distinguish),
     "analyse": (0.05, _analyse),

@@ -73,13 +73,18 @@ def arranged(items: Sequence[Any], order: Sequence[int | None]) -> str:
 
 
 def sifted(items: Sequence[Any], keep: Sequence[bool]) -> str:
-    """Every item in turn: as in ``arranged`` where it is kept, else after a mark."""
+    """Every item in turn, after it the label that it gets, or a mark where it is dropped."""
     parts: list[str] = []
     to = 0
     for at, (item, stays) in enumerate(zip(items, keep, strict=True)):
-        parts.append(f"{label(to) if stays else NOTHING}{_letter(at)}{item}")
+        parts.append(f"{label(at)}{item}{_letter(to) if stays else NOTHING}")
         to += stays
     return "".join(parts)
+
+
+def ranked(items: Sequence[Any], order: Sequence[int]) -> str:
+    """As ``arranged``, the item before the label where it comes from: it is the item that decides."""
+    return "".join(f"{label(to)}{items[at]}{_letter(at)}" for to, at in enumerate(order))
 
 
 def kept(value: Any, step: Step) -> str:
@@ -94,16 +99,16 @@ def _each(work: Callable[[int, Params], str]) -> Work:
     return lambda v, p, r: labelled([work(x, p) for x in v])
 
 
-def _order(order: Callable[[Any, Params], Sequence[int]], keys: Work | None = None) -> Work:
-    def work(v: Any, p: Params, r: Any) -> str:
-        before = f"{keys(v, p, r)}{THEN}" if keys else ""
-        return before + (arranged(v, order(v, p)) or NOTHING)
-
-    return work
+def _order(order: Callable[[Any, Params], Sequence[int]]) -> Work:
+    return lambda v, p, r: arranged(v, order(v, p)) or NOTHING
 
 
 def _by(key: Callable[[Any], Any], keys: Work | None = None, *, down: bool = False) -> Work:
-    return _order(lambda v, p: sorted(range(len(v)), key=lambda i: key(v[i]), reverse=down), keys)
+    def work(v: Any, p: Params, r: Any) -> str:
+        before = f"{keys(v, p, r)}{THEN}" if keys else ""
+        return before + (ranked(v, sorted(range(len(v)), key=lambda i: key(v[i]), reverse=down)) or NOTHING)
+
+    return work
 
 
 def _cut(piece: Callable[[Sequence[int], Params], Sequence[int]]) -> Work:
@@ -120,8 +125,8 @@ def _sift(holds: Callable[[Any, int], bool], before: Work | None = None) -> Work
 
 
 def _running(value: Callable[[Any, int, Params], Any]) -> Work:
-    """After every label what is known up to there."""
-    return lambda v, p, r: labelled([value(v, i, p) for i in range(len(v))])
+    """After every item what is known up to there."""
+    return lambda v, p, r: labelled([f"{v[i]}:{value(v, i, p)}" for i in range(len(v))])
 
 
 def _flag(holds: Callable[[Any, int, Params], bool]) -> Work:
@@ -159,24 +164,24 @@ def _alternating(v: Sequence[int], p: Params, r: Any) -> str:
 
 def _groups(v: Sequence[int], p: Params, r: Any) -> str:
     k = p["k"]
-    return labelled(["".join(_chain(v[i : i + k])) for i in range(0, len(v), k)])
+    return labelled([_chain(v[i : i + k]) for i in range(0, len(v), k)])
 
 
 def _windows(v: Sequence[int], p: Params, r: Any) -> str:
     k = p["k"]
     sums = [v[i : i + k] for i in range(len(v) - k + 1)]
-    return labelled(["".join(_chain(s)) for s in sums])
+    return labelled([_chain(s) for s in sums])
 
 
-def _chain(v: Sequence[int]) -> list[str]:
-    return [f"{x}" if i == 0 else f"{x:+d}={t}" for i, (x, t) in enumerate(zip(v, accumulate(v), strict=True))]
+def _chain(v: Sequence[int]) -> str:
+    return "|".join(str(x) if i == 0 else plus(sum(v[:i]), x) for i, x in enumerate(v))
 
 
 def _best_run(v: Sequence[int], p: Params, r: Any) -> str:
     runs, run, best = [], 0, 0
     for x in v:
         total = run + x
-        told_sum, run, best = f"{run}{x:+d}={total}", max(0, total), max(best, total)
+        told_sum, run, best = plus(run, x), max(0, total), max(best, total)
         runs.append(f"{told_sum}:{run},{best}")
     return labelled(runs)
 
@@ -197,7 +202,17 @@ def _longest_run(v: Any, i: int, p: Params) -> int:
 
 
 def _lengths(v: Sequence[str], p: Params, r: Any) -> str:
-    return labelled([len(w) for w in v])
+    return f"{labelled([_numbered(w) for w in v])}{THEN}{labelled([len(w) for w in v])}"
+
+
+def _numbered(word: str) -> str:
+    return "".join(f"{c}{i}" for i, c in enumerate(word, 1))
+
+
+def _flipped(words: Sequence[str]) -> str:
+    """Each word with its letters numbered, then those from the last to the first."""
+    back = ["".join(f"{c}{i}" for i, c in reversed(list(enumerate(w, 1)))) for w in words]
+    return f"{labelled([_numbered(w) for w in words])}{THEN}{labelled(back)}"
 
 
 def _first(v: Any, p: Params, r: Any) -> str:
@@ -276,6 +291,8 @@ def _letters(text: str) -> list[int]:
     return [ord(c) - 96 for c in text if "a" <= c <= "z"]
 
 
+_values: Final[Work] = lambda v, p, r: labelled([f"{c}:{_letters(c.lower())}" for c in v])  # noqa: E731
+_count: Final[Work] = lambda v, p, r: labelled(range(1, len(v) + 1))  # noqa: E731 - one row of the table
 _split: Final = _shows(str.split)
 _CUTS: Final[Mapping[str, Work]] = {
     "skip": _cut(lambda v, p: v[p["k"] :]),
@@ -332,6 +349,11 @@ _WORK: Final[Mapping[str, Work]] = {
     "ints_cube": _each(lambda x, p: f"{times(x, x)}{THEN}{times(x * x, x)}"),
     "ints_mod": _each(lambda x, p: over(x, p["k"])),
     "ints_floordiv": _each(lambda x, p: over(x, p["k"])),
+    "ints_negate": _each(lambda x, p: f"{x}:{-x}"),
+    "ints_abs": _each(lambda x, p: f"{x}:{abs(x)}"),
+    "ints_at_least": _each(lambda x, p: f"{x}:{max(x, p['k'])}"),
+    "ints_at_most": _each(lambda x, p: f"{x}:{min(x, p['k'])}"),
+    "ints_last_digit": _each(lambda x, p: f"{x}:{abs(x) % 10}"),
     "ints_digit_sum": _each(lambda x, p: digits(x)),
     "ints_sort_desc": _by(lambda x: x, down=True),
     "ints_sort_abs": _by(abs, _shows(lambda v: [abs(x) for x in v])),
@@ -343,7 +365,8 @@ _WORK: Final[Mapping[str, Work]] = {
     "ints_plus_index": lambda v, p, r: labelled([plus(i, x) for i, x in enumerate(v)]),
     "ints_evens_first": _order(lambda v, p: sorted(range(len(v)), key=lambda i: v[i] % 2)),
     "ints_append_sum": _sum,
-    "ints_prepend_count": _shows(len),
+    "ints_prepend_count": _count,
+    "ints_count": _count,
     "ints_drop_max": _sift(lambda v, i: v[i] != max(v), _running(lambda v, i, p: max(v[: i + 1]))),
     "ints_drop_min": _sift(lambda v, i: v[i] != min(v), _running(lambda v, i, p: min(v[: i + 1]))),
     "ints_repeated": _sift(lambda v, i: v.count(v[i]) > 1),
@@ -381,17 +404,18 @@ _WORK: Final[Mapping[str, Work]] = {
     "text_double": _order(_doubled),
     "text_reverse_words": _then(_split, _on(str.split, _order(_reversed))),
     "text_sort_words": _then(_split, _on(str.split, _by(lambda w: w))),
-    "text_flip_words": _then(_split, _shows(lambda v: [w[::-1] for w in v.split()])),
+    "text_flip_words": _then(lambda v, p, r: _flipped(v.split()), _shows(lambda v: [w[::-1] for w in v.split()])),
     "text_initials": _split,
     "text_join_words": _split,
-    "text_count_words": _split,
-    "text_word_lengths": _split,
-    "text_longest": _then(_split, _on(str.split, _lengths)),
+    "text_count_words": _then(_split, _on(str.split, _count)),
+    "text_length": _count,
+    "text_word_lengths": _on(str.split, _lengths),
+    "text_longest": _on(str.split, _lengths),
     "text_count_vowels": _tally(lambda v, i, p: _vowel(v[i])),
     "text_count": _tally(lambda v, i, p: v[i] == p["a"]),
     "text_count_upper": _tally(lambda v, i, p: v[i].isupper()),
     "text_digit_sum": _on(lambda v: [int(c) for c in v if c.isdigit()], _sum),
-    "text_alphabet_sum": _on(lambda v: _letters(v.lower()), _sum),
+    "text_alphabet_sum": _then(_values, _on(lambda v: _letters(v.lower()), _sum)),
     "text_find": _first,
     "text_has": _first,
     "text_positions": lambda v, p, r: arranged(v, r),
@@ -406,7 +430,11 @@ _WORK: Final[Mapping[str, Work]] = {
     "words_sort_length": _by(len, _lengths),
     "words_sort_last": _by(lambda w: w[-1:]),
     "words_sort_vowels": _by(_vowels, _shows(lambda v: [_vowels(w) for w in v])),
-    "words_total": _on(lambda v: [len(w) for w in v], _sum),
+    "words_count": _count,
+    "words_flip": lambda v, p, r: _flipped(v),
+    "words_palindromes": _then(lambda v, p, r: _flipped(v), _sift(lambda v, i: v[i] == v[i][::-1])),
+    "words_lengths": lambda v, p, r: labelled([_numbered(w) for w in v]),
+    "words_total": _then(_lengths, _on(lambda v: [len(w) for w in v], _sum)),
     "words_longest": _lengths,
     "words_distinct": _tally(_new),
     "words_count_with": _tally(lambda v, i, p: p["a"] in v[i]),

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from training.reckoning import over, plus, times
 from training.spelling import LABEL
 from training.worked import LABELS, THEN, TooLong, told
 
@@ -44,12 +45,19 @@ def test_a_line_ends_in_the_result(primitive: Primitive) -> None:
 @pytest.mark.parametrize("primitive", STEPS)
 def test_every_sum_product_and_quotient_on_the_way_is_right(primitive: Primitive) -> None:
     for _, _, line in lines(primitive):
-        for a, sign, b, total in re.findall(r"(?<![\d*/.])(-?\d+)([+-])(\d+)(?:~\d+)?=(-?\d+)", line):
-            assert int(a) + int(sign + b) == int(total)
-        for a, b, product in re.findall(r"(?<!\d)(-?\d+)\*(-?\d+)(?:~[\d,]+)?=(-?\d+)", line):
-            assert int(a) * int(b) == int(product)
-        for a, k, quotient, rest in re.findall(r"(?<!\d)(-?\d+)/(\d+)[^/;\x03]*=(-?\d+)r(\d+)", line):
+        for sum_ in re.findall(r"(?<![\d*/r+-])-?\d+(?:[*+-]\d+)+=-?\d+(?![\d-])", line):
+            left, _, right = sum_.partition("=")
+            assert eval(left) == int(right)
+        for a, k, quotient, rest in re.findall(r"(?<!\d)(-?\d+)/(\d+)=(-?\d+)r(\d+)", line):
             assert divmod(int(a), int(k)) == (int(quotient), int(rest))
+
+
+def test_large_numbers_are_reckoned_by_columns() -> None:
+    assert plus(281, 19) == "281+19~1+9=10,8+1+1=10,2+0+1=3=300"
+    assert plus(-17, 5) == "-17+5:17-5~7-5=2,1-0=1=12=-12"
+    assert plus(12, -9) == "12-9~2-9=3-,1-0-1=0=3"
+    assert times(83, 7) == "83*7~3*7=21,8*7+2=58=581"
+    assert over(-31, 4) == "-31/4:31/4~3/4=0r3,31/4=7r3=7r3=-8r1"
 
 
 def test_items_are_named_in_order_and_rearranged_by_name() -> None:
@@ -57,7 +65,7 @@ def test_items_are_named_in_order_and_rearranged_by_name() -> None:
     line = worked.worked(step, [5, -3, 12], [12, -3, 5])
     assert line.replace(LABEL, " ") == " AC12 BB-3 CA5; A12 B-3 C5"
     keep = Step(all_steps()["ints_even"], {})
-    assert worked.worked(keep, [4, 3, 8], [4, 8]).replace(LABEL, " ") == " AA4.B3 BC8; A4 B8"
+    assert worked.worked(keep, [4, 3, 8], [4, 8]).replace(LABEL, " ") == " A4A B3. C8B; A4 B8"
 
 
 def test_a_value_with_more_items_than_labels_is_refused() -> None:
