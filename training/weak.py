@@ -45,7 +45,8 @@ async def measure(model: Path, count: int, seed: int) -> Counter[str]:
         async def one(primitive: Primitive, number: int) -> None:
             async with gate:
                 rng = Random(f"weak-{seed}-{primitive.name}-{number}")
-                right[primitive.name] += await works_out(running.client, primitive, rng)
+                ok = await works_out(running.client, primitive, rng)
+            right[primitive.name] += ok
 
         await asyncio.gather(*(one(p, n) for p in all_steps().values() for n in range(count)))
     return right
