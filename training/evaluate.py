@@ -108,10 +108,16 @@ class Tester:
         return None
 
     async def repairs(self, made: Made) -> bool | None:
+        return await self._repaired(made, drawn=1)
+
+    async def repairs_greedily(self, made: Made) -> bool | None:
+        return await self._repaired(made, drawn=0)
+
+    async def _repaired(self, made: Made, *, drawn: int) -> bool | None:
         failed = await self._failed(made)
         if failed is None:
             return None
-        return await self.passes(made, await self.ask(prompts.repair(made[0], failed[0], [failed[1]]), drawn=1))
+        return await self.passes(made, await self.ask(prompts.repair(made[0], failed[0], [failed[1]]), drawn=drawn))
 
     async def repairs_analysed(self, made: Made) -> bool | None:
         failed = await self._failed(made)
@@ -186,6 +192,7 @@ async def evaluate(model: Path, count: int, seed: int, sampling: Sampling) -> di
             "expected output, 2 steps": (short_tasks(seed, 2, SHORT), tester.expects),
             "expected output, 3 steps": (short_tasks(seed, 3, SHORT), tester.expects),
             "repair of its own failure": (made, tester.repairs),
+            "repair of its own failure, greedy": (made, tester.repairs_greedily),
             "repair after analyses": (made, tester.repairs_analysed),
             "another draft instead": (made, tester.resamples),
         }

@@ -9,6 +9,7 @@ that way cannot join them at inference either.
 from __future__ import annotations
 
 import argparse
+import json
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -18,11 +19,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from training.samples import Sample, samples
 from training.spelling import parts, units, visible
+from training.worked import LABELS
 
 SPECIALS: Final = ("<|end|>", "<|user|>", "<|assistant|>")
 TAGS: Final = ("<think>", "</think>")
 """Plain text that is one token each."""
 VOCABULARY: Final = 2048
+"""Tokens, at most."""
 CHAT_TEMPLATE: Final = (
     "{% for m in messages %}"
     "{{ '<|assistant|>' if m['role'] == 'assistant' else '<|user|>' }}{{ m['content'] }}<|end|>"
@@ -38,14 +41,25 @@ def train_tokenizer(seed: int, count: int) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level()])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=VOCABULARY - len(LABELS),
         special_tokens=[*SPECIALS, *TAGS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.pre_tokenizer = byte_level()  # what llama.cpp does
-    return tokenizer
+    return _with_labels(tokenizer)
+
+
+def _with_labels(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer with a token for every label of traces, a space and a letter."""
+    state = json.loads(tokenizer.to_str())
+    vocabulary, merges = state["model"]["vocab"], state["model"]["merges"]
+    for letter in LABELS:
+        if f"Ġ{letter}" not in vocabulary:
+            vocabulary[f"Ġ{letter}"] = len(vocabulary)
+            merges.append(["Ġ", letter])
+    return Tokenizer.from_str(json.dumps(state))
 
 
 def byte_level() -> pre_tokenizers.PreTokenizer:
