@@ -11,8 +11,9 @@ from atlas.bench.world.program import Style, program
 from atlas.bench.world.tasks import Task, tell
 from atlas.search import prompts
 from training.mutants import Mutant, canonical
+from training.notation import told
 from training.spelling import spelled
-from training.worked import told, worked
+from training.worked import worked
 
 
 def fenced(code: str, language: str = "python") -> str:

@@ -23,9 +23,9 @@ from atlas.llm.types import Message
 from atlas.problem import Problem
 from atlas.search import prompts
 from training import mutants, reckoning, replies
+from training.notation import TooLong, labelled, told
 from training.spelling import spelled, visible
 from training.wordings import reword
-from training.worked import TooLong, labelled, told
 
 _PERTURBATIONS = tomllib.loads((Path(prompts.__file__).parent / "perturbations.toml").read_text(encoding="utf-8"))
 ROLES = (

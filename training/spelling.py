@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 LABEL: Final = "\x03"
-"""Stands before a label (``training.worked``): the two together are one token, a space and a letter."""
+"""Stands before a label (``training.notation``): the two together are one token, a space and a letter."""
 _OPEN, _CLOSE = "\x01", "\x02"
 
 

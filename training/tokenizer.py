@@ -17,9 +17,9 @@ from typing import Final
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from training.notation import LABELS
 from training.samples import Sample, samples
 from training.spelling import parts, units, visible
-from training.worked import LABELS
 
 SPECIALS: Final = ("<|end|>", "<|user|>", "<|assistant|>")
 TAGS: Final = ("<think>", "</think>")

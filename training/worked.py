@@ -1,9 +1,8 @@
 """How a step is worked out in a trace: text that leaves little to be done between one token and the next.
 
-A small model finds an item by a name, and reckons by tables that it has learned; it neither counts nor carries in its
-head. So every item of a list and every character of a text carries a *label*, rearranging names the label from which
-an item comes, and sums, products and quotients are done digit by digit (scratchpads: Nye et al., arXiv 2112.00114;
-labels are the index hints of Zhou et al., arXiv 2310.16028).
+A small model reckons by tables that it has learned; it neither counts nor carries in its head. So items are found by
+label (``training.notation``), and sums, products and quotients are done digit by digit (``training.reckoning``).
+Scratchpads: Nye et al., arXiv 2112.00114.
 """
 
 from __future__ import annotations
@@ -14,26 +13,12 @@ from math import gcd
 from typing import Any, Final
 
 from atlas.bench.world.primitive import Form, Step
+from training.notation import NOTHING, THEN, arranged, labelled, letter, ranked, sifted, told
 from training.reckoning import digits, euclid, halved, over, plus, times
-from training.spelling import LABEL
-
-LABELS: Final = "ABCDEFGHIKLMNOPRSTUXabcdefghijklmnopqrstvwxyz"
-"""Letters that are a token with a space before them (``training.tokenizer``)."""
-NOTHING: Final = "."
-THEN: Final = ";"
 
 Params = Mapping[str, Any]
 Work = Callable[[Any, Params, Any], str]
 """From the value, the step's parameters and its result to what comes before the result is told."""
-
-
-class TooLong(ValueError):
-    """A value has more items than there are labels."""
-
-
-def told(value: Any) -> str:
-    """A value as traces hold it: numbers and truth values as they are, all else labelled."""
-    return str(value) if isinstance(value, int) else labelled(value)
 
 
 def worked(step: Step, value: Any, result: Any) -> str:
@@ -50,41 +35,6 @@ def worked(step: Step, value: Any, result: Any) -> str:
     else:
         before = ""
     return f"{before}{THEN}{told(result)}" if before else told(result)
-
-
-def labelled(items: Sequence[Any]) -> str:
-    """Items one after another, each after its label."""
-    return "".join(f"{label(i)}{item}" for i, item in enumerate(items)) or NOTHING
-
-
-def label(index: int) -> str:
-    return LABEL + _letter(index)
-
-
-def _letter(index: int) -> str:
-    if index >= len(LABELS):
-        raise TooLong
-    return LABELS[index]
-
-
-def arranged(items: Sequence[Any], order: Sequence[int | None]) -> str:
-    """Each item of the result: its label, the label where it comes from, and itself."""
-    return "".join(f"{label(to)}{_letter(at)}{items[at]}" for to, at in enumerate(order) if at is not None)
-
-
-def sifted(items: Sequence[Any], keep: Sequence[bool]) -> str:
-    """Every item in turn, after it the label that it gets, or a mark where it is dropped."""
-    parts: list[str] = []
-    to = 0
-    for at, (item, stays) in enumerate(zip(items, keep, strict=True)):
-        parts.append(f"{label(at)}{item}{_letter(to) if stays else NOTHING}")
-        to += stays
-    return "".join(parts)
-
-
-def ranked(items: Sequence[Any], order: Sequence[int]) -> str:
-    """As ``arranged``, the item before the label where it comes from: it is the item that decides."""
-    return "".join(f"{label(to)}{items[at]}{_letter(at)}" for to, at in enumerate(order))
 
 
 def kept(value: Any, step: Step) -> str:
@@ -217,7 +167,7 @@ def _flipped(words: Sequence[str]) -> str:
 
 def _first(v: Any, p: Params, r: Any) -> str:
     at = v.find(p["a"])
-    return NOTHING if at < 0 else _letter(at)
+    return NOTHING if at < 0 else letter(at)
 
 
 def _triangle(v: int, p: Params, r: Any) -> str:

@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 import pytest
+from training.notation import LABELS, THEN, TooLong, told
 from training.reckoning import over, plus, times
 from training.spelling import LABEL
-from training.worked import LABELS, THEN, TooLong, told
 
 from atlas.bench.world.kinds import Bounds, Kind, in_bounds, random_value
 from atlas.bench.world.pipeline import compiled
