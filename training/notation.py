@@ -41,9 +41,9 @@ def letter(index: int) -> str:
     return LABELS[index]
 
 
-def arranged(items: Sequence[Any], order: Sequence[int | None]) -> str:
+def arranged(items: Sequence[Any], order: Sequence[int]) -> str:
     """Each item of the result: its label, the label where it comes from, and itself."""
-    return "".join(f"{label(to)}{letter(at)}{items[at]}" for to, at in enumerate(order) if at is not None)
+    return "".join(f"{label(to)}{letter(at)}{items[at]}" for to, at in enumerate(order))
 
 
 def sifted(items: Sequence[Any], keep: Sequence[bool]) -> str:

@@ -130,8 +130,9 @@ class Trainer:
             raise SystemExit(f"{path} holds a model of another shape; remove it or pass its shape")
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
-        for optimizer, saved in zip(self.optimizers, state.get("optimizers", ()), strict=False):
-            optimizer.load_state_dict(saved)
+        if "optimizers" in state:  # a restored model has none
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
         self.step, self.trained, self.seconds = state["step"], state["trained"], state["seconds"]
 
 

@@ -13,6 +13,7 @@ from math import gcd
 from typing import Any, Final
 
 from atlas.bench.world.primitive import Form, Step
+from atlas.bench.world.steps import all_steps
 from training.notation import NOTHING, THEN, arranged, labelled, letter, ranked, sifted, told
 from training.reckoning import digits, euclid, halved, over, plus, times
 
@@ -113,14 +114,12 @@ def _alternating(v: Sequence[int], p: Params, r: Any) -> str:
 
 
 def _groups(v: Sequence[int], p: Params, r: Any) -> str:
-    k = p["k"]
-    return labelled([_chain(v[i : i + k]) for i in range(0, len(v), k)])
+    return labelled([_chain(v[i : i + p["k"]]) for i in range(0, len(v), p["k"])])
 
 
 def _windows(v: Sequence[int], p: Params, r: Any) -> str:
     k = p["k"]
-    sums = [v[i : i + k] for i in range(len(v) - k + 1)]
-    return labelled([_chain(s) for s in sums])
+    return labelled([_chain(v[i : i + k]) for i in range(len(v) - k + 1)])
 
 
 def _chain(v: Sequence[int]) -> str:
@@ -166,13 +165,11 @@ def _flipped(words: Sequence[str]) -> str:
 
 
 def _first(v: Any, p: Params, r: Any) -> str:
-    at = v.find(p["a"])
-    return NOTHING if at < 0 else letter(at)
+    return letter(v.find(p["a"])) if p["a"] in v else NOTHING
 
 
 def _triangle(v: int, p: Params, r: Any) -> str:
-    n = abs(v)
-    return f"{times(n, n + 1)}{THEN}{over(n * (n + 1), 2)}"
+    return f"{times(abs(v), abs(v) + 1)}{THEN}{over(abs(v) * (abs(v) + 1), 2)}"
 
 
 def _next_multiple(v: int, p: Params, r: int) -> str:
@@ -241,7 +238,7 @@ def _letters(text: str) -> list[int]:
     return [ord(c) - 96 for c in text if "a" <= c <= "z"]
 
 
-_values: Final[Work] = lambda v, p, r: labelled([f"{c}:{_letters(c.lower())}" for c in v])  # noqa: E731
+_values: Final[Work] = lambda v, p, r: labelled([c + "".join(map(str, _letters(c.lower()))) for c in v])  # noqa: E731
 _count: Final[Work] = lambda v, p, r: labelled(range(1, len(v) + 1))  # noqa: E731 - one row of the table
 _split: Final = _shows(str.split)
 _CUTS: Final[Mapping[str, Work]] = {
@@ -262,11 +259,12 @@ _CUTS: Final[Mapping[str, Work]] = {
 }
 """Of lists and texts alike, by the rest of the name; not of ``words_head`` and ``words_tail``, which cut each word."""
 
+_CUT_STEPS: Final = all_steps().keys() - {"words_head", "words_tail"}
+
 _WORK: Final[Mapping[str, Work]] = {
-    **{f"ints_{n}": w for n, w in _CUTS.items()},
-    **{f"text_{n}": w for n, w in _CUTS.items()},
-    **{f"words_{n}": w for n, w in _CUTS.items() if n not in {"head", "tail"}},
-    # one integer
+    **{
+        name: w for kind in ("ints", "text", "words") for n, w in _CUTS.items() if (name := f"{kind}_{n}") in _CUT_STEPS
+    },
     "int_add": lambda v, p, r: plus(v, p["k"]),
     "int_sub": lambda v, p, r: plus(v, -p["k"]),
     "int_mul": lambda v, p, r: times(v, p["k"]),

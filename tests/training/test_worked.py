@@ -60,6 +60,11 @@ def test_large_numbers_are_reckoned_by_columns() -> None:
     assert over(-31, 4) == "-31/4:31/4~3/4=0r3,31/4=7r3=7r3=-8r1"
 
 
+def test_no_work_is_of_a_step_that_is_not_there() -> None:
+    assert worked._WORK.keys() <= all_steps().keys()  # pyright: ignore[reportPrivateUsage]
+    assert worked.worked(Step(all_steps()["text_alphabet_sum"], {}), "aB", 3).startswith(f"{LABEL}Aa1{LABEL}BB2;")
+
+
 def test_items_are_named_in_order_and_rearranged_by_name() -> None:
     step = Step(all_steps()["ints_reverse"], {})
     line = worked.worked(step, [5, -3, 12], [12, -3, 5])
