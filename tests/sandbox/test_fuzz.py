@@ -60,7 +60,11 @@ class Fuzzed:
 
     def __init__(self, tier):
         self.loop = asyncio.new_event_loop()
-        self.sandbox = self.loop.run_until_complete(Sandbox.start(1, tier=tier))
+        try:
+            self.sandbox = self.loop.run_until_complete(Sandbox.start(1, tier=tier))
+        except SandboxError:
+            self.loop.close()  # else its sockets close at some collection of garbage, in another tier's count
+            raise
         self.ends = Counter()
 
     def run(self, program, inputs, limits=LIMITS):

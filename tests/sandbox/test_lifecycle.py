@@ -1,6 +1,7 @@
 """Workers that are killed, callers that go away, owners that die: no job lost, no process left."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -51,9 +52,15 @@ def killable(sandbox):
     return children(nursery_of(sandbox))
 
 
+def kill(pids):
+    """End all of these processes; one may have ended by itself, or with another, between the look and the blow."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 async def test_a_killed_idle_worker_is_replaced(sandbox):
-    for pid in killable(sandbox):
-        os.kill(pid, signal.SIGKILL)
+    kill(killable(sandbox))
     (seen,) = await sandbox.run(IDENTITY, [Call((1,))])
     assert seen.value == 1
 
@@ -62,22 +69,19 @@ async def test_a_worker_killed_in_mid_job_loses_no_job(sandbox):
     before = set(killable(sandbox))
     job = asyncio.create_task(sandbox.run(SLOW, [Call((0.5,))], LONG))
     await until(lambda: set(killable(sandbox)) - before, "the program's process")
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
+    kill(before)
     assert [s.value for s in await job] == [0.5]
     await until_gone(before)
 
 
 @pytest.mark.parametrize("delay", [0, 0.02, 0.05])
 async def test_a_worker_killed_while_it_starts_loses_no_job(sandbox, delay):
-    for pid in (before := killable(sandbox)):
-        os.kill(pid, signal.SIGKILL)
+    kill(before := killable(sandbox))
     await until(lambda: not set(killable(sandbox)) & set(before), "the end of the first worker")
     job = asyncio.create_task(sandbox.run(IDENTITY, [Call((1,))]))
     await until(lambda: killable(sandbox), "the second worker")
     await asyncio.sleep(delay)
-    for pid in killable(sandbox):
-        os.kill(pid, signal.SIGKILL)
+    kill(killable(sandbox))
     assert [s.value for s in await job] == [1]
 
 
@@ -91,8 +95,7 @@ async def test_a_box_that_fails_to_come_up_once_loses_no_job(sandbox, monkeypatc
         return await spawn(nursery, tier, **settings)
 
     monkeypatch.setattr(Nursery, "spawn", fail_once)
-    for pid in killable(sandbox):
-        os.kill(pid, signal.SIGKILL)
+    kill(killable(sandbox))
     (seen,) = await sandbox.run(IDENTITY, [Call((1,))])
     assert (seen.value, failures) == (1, [sandbox.tier])
 
@@ -100,11 +103,7 @@ async def test_a_box_that_fails_to_come_up_once_loses_no_job(sandbox, monkeypatc
 async def test_a_worker_killed_again_and_again_is_infrastructure(sandbox):
     job = asyncio.create_task(sandbox.run(SLOW, [Call((600,)), Call((600,))], LONG))
     while not job.done():
-        for pid in killable(sandbox):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        kill(killable(sandbox))
         await asyncio.sleep(0.02)
     assert {s.status for s in await job} == {Status.INFRASTRUCTURE}
     assert (await sandbox.run(IDENTITY, [Call((1,))]))[0].value == 1
@@ -255,8 +254,7 @@ async def test_an_owner_under_landlock_still_gets_new_workers(sandbox):
     assert await process.stdout.readline() == b"restricted\n"
     for _ in range(2):
         assert await process.stdout.readline() == b"ask\n"
-        for pid in children(nursery):
-            os.kill(pid, signal.SIGKILL)
+        kill(children(nursery))
         process.stdin.write(b"\n")
         await process.stdin.drain()
         assert await process.stdout.readline() == b"[5]\n"
