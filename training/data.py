@@ -24,7 +24,7 @@ CHUNK = 500
 MAX_TOKENS = 768
 
 
-def chunk(work: tuple[str, int, int, bool, float, tuple[str, ...]]) -> list[tuple[list[int], int]]:
+def chunk(work: tuple[str, int, int, bool, float, tuple[str, ...]]) -> list[tuple[list[int], list[bool]]]:
     """``CHUNK`` encoded samples; a function of the seed, the chunk's number and the stage alone."""
     path, seed, number, short, drills, weak = work
     tokenizer = Tokenizer.from_file(path)
@@ -32,7 +32,7 @@ def chunk(work: tuple[str, int, int, bool, float, tuple[str, ...]]) -> list[tupl
     encoded = (
         encode_chat(tokenizer, s) for s in islice(samples(rng, SHORT if short else LENGTHS, drills, weak), CHUNK)
     )
-    return [(ids, prompt) for ids, prompt in encoded if len(ids) <= MAX_TOKENS]
+    return [(ids, learned) for ids, learned in encoded if len(ids) <= MAX_TOKENS]
 
 
 def main() -> None:
@@ -48,12 +48,12 @@ def main() -> None:
     parser.add_argument("--also", type=Path, help="samples of training.onpolicy, added once each")
     args = parser.parse_args()
     weak = tuple(args.weak.read_text().split()) if args.weak else ()
-    ids, lengths, prompts = array("H"), array("H"), array("H")
+    ids, lengths, learned = array("H"), array("H"), bytearray()
 
-    def add(sample_ids: list[int], prompt: int) -> None:
+    def add(sample_ids: list[int], is_learned: list[bool]) -> None:
         ids.extend(sample_ids)
         lengths.append(len(sample_ids))
-        prompts.append(prompt)
+        learned.extend(is_learned)
 
     started = shown = time.monotonic()
     with Pool(args.workers) as pool:
@@ -76,8 +76,8 @@ def main() -> None:
             own = encode_chat(tokenizer, Sample(**json.loads(line)))
             if len(own[0]) <= MAX_TOKENS:
                 add(*own)
-    np.savez(args.out, ids=np.array(ids), lengths=np.array(lengths), prompts=np.array(prompts))
-    print(f"{len(ids)} tokens in {len(lengths)} samples: {args.out}")
+    np.savez(args.out, ids=np.array(ids), lengths=np.array(lengths), learned=np.frombuffer(learned, dtype=bool))
+    print(f"{len(ids)} tokens, {sum(learned)} of them learned, in {len(lengths)} samples: {args.out}")
 
 
 if __name__ == "__main__":

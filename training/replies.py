@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ from atlas.bench.world.tasks import Task, tell
 from atlas.search import prompts
 from training.mutants import Mutant, canonical
 from training.notation import told
-from training.spelling import spelled
+from training.spelling import given, spelled
 from training.worked import worked
 
 
@@ -58,15 +59,31 @@ def traced(task: Task, value: Any) -> list[str]:
     Raises:
         TooLong: some value has too many items.
     """
+    lines = [f"{name}:{spelled(' ' + work)}" for name, work in _steps(task, value)]
+    return [spelled(told(value)), *lines]
+
+
+def _steps(task: Task, value: Any) -> Iterator[tuple[str, str]]:
+    """The name of each step, and its work with the value after it."""
     values = task.pipeline.trace(value)
     assert values is not None
     edge = task.pipeline.edge
-    lines = [spelled(told(value))]
     for step, before, after in zip(task.pipeline.steps, values, values[1:], strict=False):
-        lines.append(f"{canonical(step)}:{spelled(' ' + worked(step, before, after))}")
+        yield canonical(step), worked(step, before, after)
     if edge is not None and edge.applies(value, values[-1]):
-        lines.append(f"{edge.note()}:{spelled(' ' + told(edge.value))}")
-    return lines
+        yield edge.note(), told(edge.value)
+
+
+def drill(task: Task, value: Any, mark: str) -> str:
+    """The lines of ``traced``, each after ``mark``, with only the work to learn.
+
+    Raises:
+        TooLong: some value has too many items.
+    """
+    text = given(f"{mark}{spelled(told(value))}\n")
+    for name, work in _steps(task, value):
+        text += given(f"{mark}{name}:") + spelled(f" {work}") + "\n"
+    return text
 
 
 def expected(task: Task, values: list[Any]) -> str:

@@ -24,7 +24,7 @@ from atlas.problem import Problem
 from atlas.search import prompts
 from training import mutants, reckoning, replies
 from training.notation import TooLong, labelled, told
-from training.spelling import spelled, visible
+from training.spelling import given, spelled, visible
 from training.wordings import reword
 
 _PERTURBATIONS = tomllib.loads((Path(prompts.__file__).parent / "perturbations.toml").read_text(encoding="utf-8"))
@@ -46,18 +46,17 @@ THINK, THOUGHT = "<think>\n", "</think>\n"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One prompt and its reply; ``skill`` names the request. ``given`` goes before the reply and is not learned."""
+    """One prompt and its reply, both with marks (``training.spelling``); ``skill`` names the request."""
 
     skill: str
     prompt: str
     reply: str
-    given: str = ""
 
 
 LENGTHS = ((1, 0.06), (2, 0.18), (3, 0.26), (4, 0.24), (5, 0.16), (6, 0.10))
 SHORT = ((1, 0.25), (2, 0.33), (3, 0.24), (4, 0.12), (5, 0.04), (6, 0.02))
 """For the first stage: what a phrase means is learned from few steps, how steps follow each other from many."""
-DRILLED = (("expected", 0.69), ("copy", 0.13), ("reckon", 0.18))
+DRILLED = (("steps", 0.48), ("expected", 0.32), ("copy", 0.07), ("reckon", 0.13))
 DRILLS = ((1, 0.42), (2, 0.28), (3, 0.16), (4, 0.08), (5, 0.04), (6, 0.02))
 STYLES = ((Style.STEPS, 0.68), (Style.FRESH, 0.10), (Style.LOOPS, 0.06), (Style.OTHER, 0.08), (Style.INLINE, 0.08))
 A_TASK = 3
@@ -118,13 +117,34 @@ def samples(
 
 
 def _drill(rng: Random, weak: Sequence[str]) -> Sample | None:
-    if weak and rng.random() < 0.5:
-        primitive, skill = all_steps()[rng.choice(weak)], "expected"
-        pipeline = Pipeline((Step(primitive, primitive.draw(rng)),))
-    else:
-        pipeline, skill = draw(rng, pick(rng, DRILLS), want_held_out=False, edges=EDGES), pick(rng, DRILLED)
-    s = setting(pipeline, rng)
+    skill = pick(rng, DRILLED)
+    if skill == "steps":
+        return _steps(rng, weak)
+    s = setting(_drilled(rng, weak, DRILLS), rng)
     return _sample(s, skill, SKILLS[skill][1](s))
+
+
+def _drilled(rng: Random, weak: Sequence[str], lengths: tuple[tuple[int, float], ...]) -> Pipeline:
+    if weak and rng.random() < 0.4:
+        primitive = all_steps()[rng.choice(weak)]
+        return Pipeline((Step(primitive, primitive.draw(rng)),))
+    return draw(rng, pick(rng, lengths), want_held_out=False, edges=EDGES)
+
+
+def _steps(rng: Random, weak: Sequence[str]) -> Sample:
+    """No request of the search: parts of traces, of which the work alone is learned, which is what they are made of.
+
+    Twice as many tokens are learned from as in a whole trace, and they are the harder ones.
+    """
+    mark = f"#{spelled(' ')}" if rng.random() < 0.6 else ""
+    bounds, shown = Bounds(items=(0 if mark else 1, 6)), ""
+    for _ in range(rng.randint(4, 8)):
+        task = draw_task(_drilled(rng, weak, ((1, 0.7), (2, 0.3))), rng, function=True)
+        try:
+            shown += replies.drill(task, task.random_input(rng, bounds), mark)
+        except TooLong:
+            continue
+    return Sample("steps", "Work these steps out.", shown)
 
 
 def setting(pipeline: Pipeline, rng: Random) -> Setting:
@@ -148,11 +168,11 @@ def sample(s: Setting) -> Sample | None:
 def _sample(s: Setting, skill: str, made: Made) -> Sample | None:
     if made is None:
         return None
-    messages, reply, *given = made
-    return Sample(skill, reword(messages[0].content, s.rng), reply, *given)
+    messages, reply = made
+    return Sample(skill, reword(messages[0].content, s.rng), reply)
 
 
-Made = tuple[tuple[Message, ...], str] | tuple[tuple[Message, ...], str, str] | None
+Made = tuple[tuple[Message, ...], str] | None
 
 
 def _draft(s: Setting) -> Made:
@@ -164,8 +184,9 @@ def _draft(s: Setting) -> Made:
 
 def _thought(s: Setting) -> Made:
     wrong = mutants.mutant(s.task.pipeline, s.rng) if s.rng.random() < 0.2 else None
-    given, thought = replies.thought(s.task, s.rng, wrong)
-    return prompts.draft(s.problem), f"{thought}{THOUGHT}{replies.code(s.task, Style.STEPS)}", f"{THINK}{given}"
+    first, rest = replies.thought(s.task, s.rng, wrong)
+    thought = f"{given(THINK + first)}{rest}{THOUGHT}"
+    return prompts.draft(s.problem), f"{thought}{replies.code(s.task, Style.STEPS)}"
 
 
 def _from_plan(s: Setting) -> Made:

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from training.notation import LABELS
 from training.samples import Sample, samples
-from training.spelling import parts, units, visible
+from training.spelling import parts, pieces, units, visible
 
 SPECIALS: Final = ("<|end|>", "<|user|>", "<|assistant|>")
 TAGS: Final = ("<think>", "</think>")
@@ -68,7 +68,7 @@ def byte_level() -> pre_tokenizers.PreTokenizer:
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Token ids of a text with marks (``training.spelling``)."""
+    """Token ids of a piece of text, with marks of spelling (``training.spelling``)."""
     ids: list[int] = []
     for part, is_spelled in parts(text):
         if is_spelled:
@@ -78,11 +78,16 @@ def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     return ids
 
 
-def encode_chat(tokenizer: Tokenizer, sample: Sample) -> tuple[list[int], int]:
-    """Token ids of one exchange, and how many of them carry no loss: the prompt and what the reply is given."""
+def encode_chat(tokenizer: Tokenizer, sample: Sample) -> tuple[list[int], list[bool]]:
+    """Token ids of one exchange, and which are learned: not the prompt's, nor what the reply is given."""
     end, user, assistant = range(len(SPECIALS))
-    head = [user, *encode(tokenizer, sample.prompt), end, assistant, *encode(tokenizer, sample.given)]
-    return [*head, *encode(tokenizer, sample.reply), end], len(head)
+    ids = [user, *encode(tokenizer, sample.prompt), end, assistant]
+    learned = [False] * len(ids)
+    for piece, is_learned in pieces(sample.reply):
+        more = encode(tokenizer, piece)
+        ids += more
+        learned += [is_learned] * len(more)
+    return [*ids, end], [*learned, True]
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ class Batches:
 
     def __init__(self, path: Path, tokens: int, seed: int) -> None:
         data = np.load(path)
-        self.ids, self.lengths, self.prompts = data["ids"], data["lengths"].astype(int), data["prompts"].astype(int)
+        self.ids, self.lengths, self.learned = data["ids"], data["lengths"].astype(int), data["learned"]
         self.starts = np.concatenate(([0], np.cumsum(self.lengths)[:-1]))
         self.tokens, self.seed = tokens, seed
 
@@ -57,7 +57,7 @@ class Batches:
         for row, index in enumerate(batch):
             start, length = self.starts[index], self.lengths[index]
             ids[row, :length] = self.ids[start : start + length]
-            mask[row, self.prompts[index] : length] = True
+            mask[row, :length] = self.learned[start : start + length]
         return torch.from_numpy(ids), torch.from_numpy(mask)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from training.mutants import canonical, mutant, run, wrong_program
 from training.samples import SKILLS, Setting, samples, setting
-from training.spelling import visible
+from training.spelling import pieces, visible
 from training.wordings import WORDINGS, reword
 
 from atlas.bench.world import pipeline as pipelines
@@ -20,6 +20,7 @@ from atlas.bench.world.program import Style
 from atlas.llm.parse import extract_asserts, extract_list, extract_program
 from atlas.problem import Call
 from atlas.search import prompts
+from training import replies
 from training import samples as making
 
 TEMPLATES = Path(prompts.__file__).parent
@@ -90,12 +91,27 @@ def test_replies_to_expected_outputs_are_true_and_follow_their_working() -> None
 
 def test_a_thought_ends_in_the_plan_of_the_program_that_follows() -> None:
     for s in settings(9, 40):
-        _, reply, given = SKILLS["thought"][1](s)
-        thought, _, program = reply.partition("</think>\n")
-        assert given.startswith("<think>\n")
+        _, reply = SKILLS["thought"][1](s)
+        (_, _), (shown, shown_is_learned), (rest, rest_is_learned) = pieces(reply)
+        thought, _, program = rest.partition("</think>\n")
+        assert shown.startswith("<think>\n")
+        assert (shown_is_learned, rest_is_learned) == (False, True)
         assert extract_program(program, s.task.function) is not None
-        if not given.removeprefix("<think>\n"):
+        if not shown.removeprefix("<think>\n"):
             assert len(extract_list(thought)) == len(s.task.pipeline.steps) + (s.task.pipeline.edge is not None)
+
+
+def test_a_drill_of_steps_gives_the_lines_of_a_trace_and_leaves_the_work_to_learn() -> None:
+    checked = 0
+    for s in settings(10, 40, low=1, high=2):
+        value = s.values(1, 1)[0]
+        lines = [f"# {visible(line)}" for line in replies.traced(s.task, value)]
+        text = replies.drill(s.task, value, "# ")
+        assert visible(text) == "\n".join([*lines, ""])
+        learned = "".join(piece for piece, is_learned in pieces(text) if is_learned)
+        assert visible(learned) == "".join(f"{line.partition(':')[2]}\n" for line in lines[1:])
+        checked += 1
+    assert checked == 40
 
 
 def test_the_same_seed_makes_the_same_samples() -> None:
