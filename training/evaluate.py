@@ -97,7 +97,7 @@ class Tester:
         asserts = parse.extract_asserts(reply, name)
         return any(call == first.input and equal(first.expected, value, key.rule) for call, value in asserts)
 
-    async def _failed(self, made: Made) -> tuple[str, prompts.Failure] | None:
+    async def failed(self, made: Made) -> tuple[str, prompts.Failure] | None:
         """The greedy program and the example that it fails, where it fails one."""
         problem, key = made
         reply = await self.ask(prompts.draft(problem))
@@ -114,13 +114,13 @@ class Tester:
         return await self._repaired(made, drawn=0)
 
     async def _repaired(self, made: Made, *, drawn: int) -> bool | None:
-        failed = await self._failed(made)
+        failed = await self.failed(made)
         if failed is None:
             return None
         return await self.passes(made, await self.ask(prompts.repair(made[0], failed[0], [failed[1]]), drawn=drawn))
 
     async def repairs_analysed(self, made: Made) -> bool | None:
-        failed = await self._failed(made)
+        failed = await self.failed(made)
         if failed is None:
             return None
         said = [await self.ask(prompts.analyse(made[0], *failed, view)) for view in prompts.VIEWS]
@@ -128,7 +128,7 @@ class Tester:
 
     async def resamples(self, made: Made) -> bool | None:
         """Another draft where the greedy one failed: what a repair must beat."""
-        return None if await self._failed(made) is None else await self.drawn(made)
+        return None if await self.failed(made) is None else await self.drawn(made)
 
 
 def entry(problem: Problem) -> str | None:
