@@ -42,6 +42,12 @@ class Tried:
     def share(self) -> float:
         return sum(self.right) / len(self.right)
 
+    @property
+    def of_two(self) -> float:
+        """Chance that one of two different replies is right."""
+        wrong, count = self.right.count(False), len(self.right)
+        return 1.0 - wrong * (wrong - 1) / (count * (count - 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -50,17 +56,6 @@ class Outcome:
     greedy: Tried
     drawn: Tried
     drafts: Tried
-
-    @property
-    def two_repairs(self) -> float:
-        """Chance that the greedy repair or a drawn one is right."""
-        return 1.0 - (1.0 - self.greedy.share) * (1.0 - self.drawn.share)
-
-    @property
-    def two_drafts(self) -> float:
-        """Chance that one of two different draws is right."""
-        wrong, count = self.drafts.right.count(False), len(self.drafts.right)
-        return 1.0 - wrong * (wrong - 1) / (count * (count - 1))
 
 
 async def tried(tester: Tester, made: Made, messages: tuple[Message, ...], sampling: Sampling, count: int) -> Tried:
@@ -105,7 +100,7 @@ def report(outcomes: Sequence[Outcome]) -> dict[str, object]:
         "failing": count,
         "one greedy repair": compared(drafts, [o.greedy.share for o in outcomes]),
         "one drawn repair": compared(drafts, [o.drawn.share for o in outcomes]),
-        "two, the first greedy": compared([o.two_drafts for o in outcomes], [o.two_repairs for o in outcomes]),
+        "two drawn repairs": compared([o.drafts.of_two for o in outcomes], [o.drawn.of_two for o in outcomes]),
         "tokens": {
             "a draft": round(sum(o.drafts.tokens for o in outcomes) / count, 1),
             "a drawn repair": round(sum(o.drawn.tokens for o in outcomes) / count, 1),

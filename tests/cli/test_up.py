@@ -79,7 +79,8 @@ def runs(atlas: Atlas, restarts: int) -> bool:
 
 
 def completion(url: str) -> str:
-    body = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 4}
+    """How a reply ends that has more to say than it may."""
+    body = {"messages": [{"role": "user", "content": "Write a Python function that sorts numbers."}], "max_tokens": 4}
     with httpx.Client(trust_env=False, verify=False, timeout=60) as client:
         reply = client.post(f"{url}/v1/chat/completions", json=body)
     assert reply.status_code == 200

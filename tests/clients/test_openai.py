@@ -26,6 +26,7 @@ PARAMETERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"
 TOOL: Any = {"type": "function", "function": {"name": "add", "description": "Adds.", "parameters": PARAMETERS}}
 ASKED: Any = [{"role": "user", "content": EASY}]
 HELLO: Any = [{"role": "user", "content": "Hello"}]
+PROGRAM: Any = [{"role": "user", "content": "Write a Python function that sorts numbers."}]
 
 
 class Sum(BaseModel):
@@ -73,7 +74,7 @@ async def test_asynchronously(shipped: Serving):
         names = [model.id async for model in asynchronous.models.list()]
         assert names == ["atlas-fast", "atlas", "atlas-best", "nano"]
         stream = await asynchronous.chat.completions.create(
-            model="nano", messages=HELLO, stream=True, max_tokens=5, temperature=0
+            model="nano", messages=PROGRAM, stream=True, max_tokens=5, temperature=0
         )
         chunks = [chunk async for chunk in stream]
         assert chunks[-1].choices[0].finish_reason == "length"

@@ -14,16 +14,11 @@ def outcome(greedy: bool, drawn: str, drafts: str) -> Outcome:
     return Outcome(Tried((greedy,), 80.0), Tried(marks[0], 90.0), Tried(marks[1], 100.0))
 
 
-@pytest.mark.parametrize("drafts", ["----", "+---", "++--", "+++-", "++++"])
-def test_two_drafts_are_two_different_draws(drafts: str) -> None:
-    pairs = list(combinations(drafts, 2))
+@pytest.mark.parametrize("drawn", ["----", "+---", "++--", "+++-", "++++"])
+def test_two_are_two_different_draws(drawn: str) -> None:
+    pairs = list(combinations(drawn, 2))
     expected = sum("+" in pair for pair in pairs) / len(pairs)
-    assert outcome(False, "----", drafts).two_drafts == pytest.approx(expected)
-
-
-def test_two_repairs_are_the_greedy_one_and_a_drawn_one() -> None:
-    assert outcome(True, "----", "----").two_repairs == 1.0
-    assert outcome(False, "+---", "----").two_repairs == 0.25
+    assert outcome(False, drawn, "----").drawn.of_two == pytest.approx(expected)
 
 
 def test_the_report_has_the_paired_lead_in_points() -> None:

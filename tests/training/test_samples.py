@@ -43,7 +43,9 @@ def test_no_training_sample_is_of_a_held_out_composition(monkeypatch: pytest.Mon
     monkeypatch.setattr(making, "draw", spy)
     skills = Counter(s.skill for s in islice(samples(Random(5)), 900))
     assert set(skills) == set(SKILLS)
-    assert len(drawn) >= 250
+    skills = Counter(s.skill for s in islice(samples(Random(6), drills=0.8), 200))
+    assert skills["steps"] > 40
+    assert len(drawn) >= 500
     assert not any(pipelines.held_out(p.names) for p in drawn)
 
 
