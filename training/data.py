@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--short", action="store_true", help="mostly few steps, for the first stage")
-    parser.add_argument("--drills", type=float, default=0.0, help="share of the draws that are traces alone")
+    parser.add_argument("--drills", type=float, default=0.0, help="share of draws that are drills (training.samples)")
     parser.add_argument("--weak", type=Path, help="names of steps to drill more often (training.weak)")
     parser.add_argument("--also", type=Path, help="samples of training.onpolicy, added once each")
     args = parser.parse_args()

@@ -2,7 +2,7 @@
 
     python -m training.evaluate --model src/atlas/engine/nano/nano.gguf --problems 300
 
-Greedy replies, but for the resampling that repairs are compared with; programs run in the sandbox on hidden tests.
+Greedy replies, but for drawn drafts and repairs; programs run in the sandbox on hidden tests.
 The seed differs from every shipped suite's.
 """
 

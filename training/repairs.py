@@ -2,8 +2,9 @@
 
     python -m training.repairs --model src/atlas/engine/nano/nano.gguf --problems 900
 
-Problems whose greedy draft fails an example; the seed differs from every shipped suite's. A repair is shown that draft
-with the failing example, and is judged on the hidden tests, as another draft is. Of drawn ones there are ``DRAWS``, so
+Problems whose greedy draft is a program that fails an example; the seed differs from every shipped suite's. A repair is
+shown that draft with the failing example, and is judged on the hidden tests, as another draft is. Tokens are generated
+ones; the prompt of a repair is longer. Of drawn ones there are ``DRAWS``, so
 that a problem's score is their share; differences are paired, with 95% intervals of a bootstrap over problems. Two of
 each are what the search asks for: it is enough that one of the two is right.
 """

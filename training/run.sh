@@ -16,7 +16,7 @@ python -m training.data --tokens 42000000 --seed 41 --drills 0.82 --out $out/dri
 python -m training.train --data $out/drills.npz --steps 15000 --flat --muon-lr 4.5e-3 --adam-lr 2.2e-3 | tee -a $out/train.log
 python -m training.export --out $out/stage1.gguf
 
-# Stage 2: its own mistakes among the samples, the learning rate falling to nothing.
+# Stage 2: its own mistakes among the samples, the learning rate halved and falling to nothing.
 python -m training.onpolicy --model $out/stage1.gguf --tasks 2400 --out $out/onpolicy.jsonl
 python -m training.weak --model $out/stage1.gguf --out $out/weak.txt
 python -m training.data --tokens 12000000 --seed 61 --drills 0.75 --weak $out/weak.txt --also $out/onpolicy.jsonl --out $out/decay.npz

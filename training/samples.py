@@ -46,7 +46,7 @@ THINK, THOUGHT = "<think>\n", "</think>\n"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One prompt and its reply, both with marks (``training.spelling``); ``skill`` names the request."""
+    """One prompt and its reply, which may hold marks (``training.spelling``); ``skill`` names the request."""
 
     skill: str
     prompt: str
@@ -104,8 +104,8 @@ def samples(
 ) -> Iterator[Sample]:
     """Training samples without end, never of a held-out composition.
 
-    ``drills`` of the draws are of traces and arithmetic alone; half of those are of one step in ``weak``, if it names
-    any.
+    ``drills`` of the draws are drills: expected outputs, steps of traces, copying and arithmetic. Of the pipelines that
+    they work out, 40% are one step of ``weak``, if it names any.
     """
     while True:
         if rng.random() >= drills:
@@ -131,7 +131,7 @@ def _drilled(rng: Random, weak: Sequence[str], lengths: tuple[tuple[int, float],
     return draw(rng, pick(rng, lengths), want_held_out=False, edges=EDGES)
 
 
-def _steps(rng: Random, weak: Sequence[str]) -> Sample:
+def _steps(rng: Random, weak: Sequence[str]) -> Sample | None:
     """No request of the search: parts of traces, of which the work alone is learned, which is what they are made of.
 
     Twice as many tokens are learned from as in a whole trace, and they are the harder ones.
@@ -144,7 +144,7 @@ def _steps(rng: Random, weak: Sequence[str]) -> Sample:
             shown += replies.drill(task, task.random_input(rng, bounds), mark)
         except TooLong:
             continue
-    return Sample("steps", "Work these steps out.", shown)
+    return Sample("steps", "Work these steps out.", shown) if shown else None
 
 
 def setting(pipeline: Pipeline, rng: Random) -> Setting:
