@@ -199,15 +199,19 @@ async def evaluate(model: Path, count: int, seed: int, sampling: Sampling) -> di
         return {name: await measure(problems, check) for name, (problems, check) in checks.items()}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parsed(description: str | None, problems: int, seed: int) -> tuple[Path, int, int, Sampling]:
+    """The model, how many problems of which seed, and how replies are drawn, from the command line."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("src/atlas/engine/nano/nano.gguf"))
-    parser.add_argument("--problems", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=EVALUATION_SEED)
+    parser.add_argument("--problems", type=int, default=problems)
+    parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument("--temperature", type=float, default=0.8)
     args = parser.parse_args()
-    sampling = Sampling(args.temperature, 0.95)
-    print(json.dumps(asyncio.run(evaluate(args.model, args.problems, args.seed, sampling)), indent=1))
+    return args.model, args.problems, args.seed, Sampling(args.temperature, 0.95)
+
+
+def main() -> None:
+    print(json.dumps(asyncio.run(evaluate(*parsed(__doc__, 300, EVALUATION_SEED))), indent=1))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ each are what the search asks for: it is enough that one of the two is right.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +24,7 @@ from atlas.gather import gather
 from atlas.llm.types import Message, Request, Sampling
 from atlas.sandbox import Sandbox
 from atlas.search import prompts
-from training.evaluate import SLOTS, Made, Tester
+from training.evaluate import SLOTS, Made, Tester, parsed
 
 SEED = 90_002
 DRAWS = 4
@@ -122,15 +120,7 @@ async def measure(model: Path, problems: int, seed: int, sampling: Sampling) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("src/atlas/engine/nano/nano.gguf"))
-    parser.add_argument("--problems", type=int, default=900)
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--temperature", type=float, default=0.8)
-    args = parser.parse_args()
-    sampling = Sampling(args.temperature, 0.95)
-    json.dump(asyncio.run(measure(args.model, args.problems, args.seed, sampling)), sys.stdout, indent=1)
-    print()
+    print(json.dumps(asyncio.run(measure(*parsed(__doc__, 900, SEED))), indent=1))
 
 
 if __name__ == "__main__":

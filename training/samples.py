@@ -132,10 +132,7 @@ def _drilled(rng: Random, weak: Sequence[str], lengths: tuple[tuple[int, float],
 
 
 def _steps(rng: Random, weak: Sequence[str]) -> Sample | None:
-    """No request of the search: parts of traces, of which the work alone is learned, which is what they are made of.
-
-    Twice as many tokens are learned from as in a whole trace, and they are the harder ones.
-    """
+    """No request of the search: parts of traces. Their work alone is learned: the tokens that are hard to tell."""
     mark = f"#{spelled(' ')}" if rng.random() < 0.6 else ""
     bounds, shown = Bounds(items=(0 if mark else 1, 6)), ""
     for _ in range(rng.randint(4, 8)):
