@@ -17,6 +17,7 @@ from atlas.bench.home import runs_root
 from atlas.bench.report.plain import as_data
 from atlas.bench.run import RunResult, resume, run
 from atlas.bench.spec import RunFiles, RunSpec, parse_arm
+from atlas.bench.summary import summarize
 from atlas.cli.watch_run import watching_run
 from atlas.engine.choice import EngineChoice
 from atlas.errors import UsageError
@@ -32,14 +33,25 @@ def parsed(description: str | None, seeds: int = 3) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="only the first problems of the suite")
     parser.add_argument("--resume", action="store_true", help="go on with the last unfinished run of the same kind")
     parser.add_argument("--from", dest="recorded", type=Path, help="a recorded run's folder or id; no model is asked")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="ARM",
+        help="one more arm in the same run, for another benchmark to read with --from; repeat for several",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
     return parser.parse_args()
 
 
 def finished(args: argparse.Namespace, arms: Sequence[str], *, logprobs: bool = False) -> RunResult:
-    """The run of ``arms`` that ``args`` ask for, done to its end; exits with a sentence where there can be none."""
+    """The run of ``arms`` that ``args`` ask for, done to its end; exits with a sentence where there can be none.
+
+    Arms share what they ask alike. The table is of ``arms`` alone, whatever else ran beside them.
+    """
     try:
-        return asyncio.run(_result(args, arms, logprobs))
+        result = asyncio.run(_result(args, [*arms, *(arm for arm in args.also if arm not in arms)], logprobs))
+        return replace(result, summary=summarize(RunFiles.at(result.root), [parse_arm(arm).name for arm in arms]))
     except UsageError as error:
         sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
 
@@ -48,7 +60,7 @@ async def _result(args: argparse.Namespace, arms: Sequence[str], logprobs: bool)
     with watching_run(quiet=False) as watch:
         if args.recorded is not None:
             return await resume(_recorded(args.recorded, arms), watch)
-        spec = replace(_spec(args, arms), logprobs=logprobs)
+        spec = replace(_spec(args, arms), logprobs=logprobs, share=True)
         unfinished = _unfinished(spec) if args.resume else None
         return await (run(spec, watch) if unfinished is None else resume(unfinished, watch))
 

@@ -146,3 +146,25 @@ def test_any_json_comes_back_as_it_was(data: object) -> None:
     with Tape.memory() as tape:
         tape.put("event", "k", digest(data), data)
         assert canonical(tape.get("event", "k", digest(data))) == canonical(data)
+
+
+def test_a_tape_takes_over_what_a_lender_has_for_the_same_question(path: Path, tmp_path: Path) -> None:
+    reply, seen = {"outcome": "reply", "reply": "r"}, [{"status": "ok"}]
+    with Tape.open(tmp_path / "lender") as lender:
+        lender.put("exchange", "same", "d", reply)
+        lender.put("exchange", "other", "d", reply)
+        lender.put("exchange", "failed", "d", {"outcome": "failed", "error": "down"})
+        lender.put("exchange", "cut", "d", {"outcome": "cut", "sent": True})
+        lender.put("observation", "same", "d", seen)
+        lender.put("observation", "cut", "d", [])
+        lender.put("event", "same", "d", {"a": 1})
+    with Tape.open(tmp_path / "lender", readonly=True) as lender, Tape.open(path, lenders=[lender]) as tape:
+        assert tape.get("exchange", "same", "d") == reply
+        assert tape.get("observation", "same", "d") == seen
+        assert tape.get("exchange", "other", "another question") is None
+        assert [tape.get("exchange", key, "d") for key in ("failed", "cut")] == [None, None]
+        assert tape.get("observation", "cut", "d") is None
+        assert tape.get("event", "same", "d") is None  # what hung on the lender's clock
+    with Tape.open(path, readonly=True) as tape:  # whole by itself
+        assert list(tape.records("exchange")) == [("same", reply)]
+        assert list(tape.records("observation")) == [("same", seen)]

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,9 @@ from atlas.search.strategy import Strategy
 from atlas.store.tape import Tape
 
 _IN_REACH = "Programs ran in no box (--sandbox unsafe): the answer keys were in their reach."
+_SHARED = (
+    "Arms took over from each other what they ask word for word: seconds, speeds and energy are not of whole arms."
+)
 _GIVE_UP_AFTER = 5
 """Problems lost in a row, none before answered, after which the model server is taken to be down."""
 
@@ -122,6 +125,8 @@ def _note_found(
     told = models.warnings(job.spec)
     if tier == UNSAFE:
         told = (_IN_REACH, *told)
+    if job.spec.share:
+        told = (*told, _SHARED)
     warnings = tuple(dict.fromkeys((*wall.warnings, *told, *earlier)))
     found = Found(
         engine=models.about,
@@ -170,7 +175,10 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
     chosen = _Chosen(strategy, moves_for(strategy), budgets(ground.job.root, arm, seed))
     live = ground.job.mode == "live"
     files.tape(arm.name, seed).parent.mkdir(parents=True, exist_ok=True)
-    with Tape.open(files.tape(arm.name, seed), readonly=not live) as tape:
+    with ExitStack() as stack:
+        lent = _lenders(ground, arm, seed) if live and ground.job.spec.share else ()
+        lenders = [stack.enter_context(Tape.open(path, readonly=True)) for path in lent]
+        tape = stack.enter_context(Tape.open(files.tape(arm.name, seed), readonly=not live, lenders=lenders))
         client = ground.models and ground.metering.timed(ground.models.client(arm), arm.name, seed)
         tools = Tools(tape, client, ground.sandbox, ground.job.mode)
         solving = _ArmRun(ground, arm, seed, chosen, tools)
@@ -179,6 +187,16 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
     rows = [answers[name] for name in sorted(answers)]
     write_lines(files.pool(arm.name, seed), (a.pool.model_dump() for a in rows if a.pool is not None))
     write_lines(files.submissions(arm.name, seed), (a.submission.model_dump() for a in rows))
+
+
+def _lenders(ground: _Ground, arm: Arm, seed: int) -> list[Path]:
+    """The tapes of the arms that are done with this seed and ask the same model."""
+    files = ground.files
+    return [
+        files.tape(other.name, seed)
+        for other in ground.job.spec.arms
+        if other.api == arm.api and files.submissions(other.name, seed).is_file()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,10 @@ class RunSpec:
     ``holes`` are left in the wall on purpose. Arms behind an API are drawn with ``api_sampling``, by default as the
     APIs' own defaults are, and reply with at most ``api_max_tokens``; ``stop_at_code`` and ``logprobs``, as in
     ``atlas.search.settings.Settings``, are asked of the run's own engine alone.
+
+    With ``share`` an arm takes over what an earlier one asked and ran word for word (same model, seed and place in the
+    search). Answers, scores and tokens are as ever, and differences between arms are free of the noise of asking twice;
+    how long an arm took and what it drew is then not that of a whole one.
     """
 
     suite: str
@@ -105,6 +109,7 @@ class RunSpec:
     logprobs: bool = False
     api_sampling: Sampling = API_SAMPLING
     api_max_tokens: int = API_MAX_TOKENS
+    share: bool = False
 
     @property
     def local(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ from atlas.bench.scores import (
     seeds,
     strata,
 )
-from atlas.bench.spec import RunFiles
+from atlas.bench.spec import Arm, RunFiles
 from atlas.bench.speed import Speed, speed
 from atlas.bench.stats import holm
 
@@ -123,8 +123,8 @@ class Summary:
     measure: str = SELECTED
 
 
-def summarize(files: RunFiles) -> Summary:
-    """Compute the table of a graded or imported run.
+def summarize(files: RunFiles, arms: Collection[str] = ()) -> Summary:
+    """Compute the table of a graded or imported run, or of some ``arms`` of it as if there were no others.
 
     Raises:
         UsageError: a file is absent or malformed.
@@ -136,7 +136,7 @@ def summarize(files: RunFiles) -> Summary:
         run.manifest.suite.name,
         len(run.manifest.spec.seeds),
         run.manifest.suite.problems,
-        _adjusted(_Rows(run).all()),
+        _adjusted(_Rows(run, arms).all()),
         (*(found.warnings if found else ()), *run.manifest.remarks),
         run.measure,
     )
@@ -145,10 +145,11 @@ def summarize(files: RunFiles) -> Summary:
 class _Rows:
     """A run's rows, from its attempts by arm."""
 
-    def __init__(self, run: Graded) -> None:
-        self._run, self._by_arm = run, run.by_arm()
+    def __init__(self, run: Graded, arms: Collection[str]) -> None:
+        self._run = run
+        self._by_arm = {arm: attempts for arm, attempts in run.by_arm().items() if not arms or arm in arms}
         self._selected = {arm: means(attempts, "selected") for arm, attempts in self._by_arm.items()}
-        matched = {arm.name for arm in run.manifest.spec.arms if arm.match}
+        matched = {arm.name for arm in run.manifest.spec.arms if arm.match and arm.name in self._by_arm}
         described = run.manifest.strategies
         self._alike = {arm for arm in described if arm not in matched and drawn_alike(described[arm])}
         self._compared = len(self._by_arm) - 1, len(matched)
@@ -166,10 +167,10 @@ class _Rows:
         selected, oracle, random = (score(means(attempts, what)) for what in ("selected", "oracle", "random"))
         first = next(iter(self._selected))
         before: Scores = self._selected[first] if arm != first else {}
-        controls = tuple(self._control(arm, control.name) for control in self._run.controls(arm))
+        controls = tuple(self._control(arm, control.name) for control in self._controls(arm))
         control: Scores = self._selected[controls[0].arm] if controls else {}
         seconds = self._took(arm, attempts)
-        timings = [t for t in self._timings if t.arm == arm]
+        timings = [t for t in self._timings if t.arm == arm and not self._run.manifest.spec.share]
         return ArmRow(
             arm=arm,
             selected=selected,
@@ -204,10 +205,18 @@ class _Rows:
         )
 
     def _took(self, arm: str, attempts: Sequence[Attempt]) -> float | None:
-        """Wall time of the whole arm; the sum over its problems where they were worked on one after the other."""
+        """Wall time of the whole arm; the sum over its problems where they were worked on one after the other.
+
+        None where it took over part of its work from another arm.
+        """
+        if self._run.manifest.spec.share:
+            return None
         if self._run.manifest.imported:
             return _total([a.seconds for a in attempts])
         return sum(s.seconds for s in self._seconds if s.arm == arm and not s.problem)
+
+    def _controls(self, arm: str) -> list[Arm]:
+        return [control for control in self._run.controls(arm) if control.name in self._by_arm]
 
     def _control(self, arm: str, control: str) -> Control:
         ratio = self._tokens(control) / max(self._tokens(arm), 1)
@@ -221,7 +230,7 @@ class _Rows:
         run = self._run
         rounds: Sequence[Mapping[str, int]] = run.manifest.strategies.get(arm, {}).get("rounds", ())
         later = {int(row["phase"]) for row in rounds} - {int(rounds[0]["phase"])} if rounds else set[int]()
-        controls = run.controls(arm)
+        controls = self._controls(arm)
         control: Mapping[tuple[str, int], Submission] = run.answers[controls[0].name] if controls else {}
         solves = [
             Solve(answer, run.pools[arm][place], control.get(place))

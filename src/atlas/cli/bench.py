@@ -50,6 +50,11 @@ _EARLY = click.option(
     is_flag=True,
     help="Grade answers while others are solved, to show how the arms stand; takes cores.",
 )
+_SHARE = click.option(
+    "--share",
+    is_flag=True,
+    help="What several arms ask word for word is asked once: the same table for less work, but no times and no energy.",
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 _IMPORT_EXAMPLES = """\b
 Examples:
@@ -156,6 +161,7 @@ def _room_for(name: str, *, force: bool) -> AbstractContextManager[None]:
 @reply_options
 @sandbox_option
 @_EARLY
+@_SHARE
 @_JSON
 def run_(
     suite: str,
@@ -169,6 +175,7 @@ def run_(
     html: Path | None,
     markdown: Path | None,
     score_early: bool,
+    share: bool,
     as_json: bool,
     temperature: float | None,
     top_p: float | None,
@@ -205,6 +212,7 @@ def run_(
         packages=packages.resolve() if packages else None,
         api_sampling=bought.sampling,
         api_max_tokens=bought.max_tokens,
+        share=share,
     )
     if not as_json:
         for note in dict.fromkeys([drawing.note, *([bought.note] if any(arm.api for arm in parsed) else [])]):
