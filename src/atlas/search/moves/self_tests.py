@@ -9,6 +9,7 @@ many again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -56,6 +57,8 @@ async def ask_expected(
     for attempt in range(1 + ask_again):
         messages = prompts.expected_outputs(session.pool.problem, todo)
         request = session.request(messages, f"{move}.{_EXPECTED}", attempt, n=count)
+        # Each output may be worked out at the length of an answer.
+        request = replace(request, max_tokens=request.max_tokens * len(todo))
         read = partial(read_expected, session.pool.problem, asked=todo)
         # Invalid ones are asked for again below, together with votes that are missing.
         reply = await session.ask(

@@ -1,0 +1,152 @@
+"""Whether a grammar would pay: what it could mend of a search's replies, and what it costs for each token.
+
+    python benchmarks/grammar.py --from RUN     # a recorded run, such as that of benchmarks/ablation.py
+
+A grammar keeps a reply to a form; it mends nothing that is cut off, and nothing that has its form and is wrong. So of
+the run's requests, by kind, it is counted how many completions were asked for once more because nothing could be read
+from them, cut off or whole: the whole ones are all that a grammar could mend. Expected outputs are asked for again
+where one of them is missing, too, or contradicts the statement, so their share is too high.
+
+What it costs: the same requests with a grammar that forbids one character and without, by turns, from the shipped model
+and from one with random weights and the vocabulary of Qwen3 (two layers: what is added does not hang on them). A model
+that was trained proposes what is forbidden more seldom, so the second is dearer here than it would be. Milliseconds are
+the engine's processor time for a token, the median over turns. Writes grammar.json and grammar.txt to
+benchmarks/results/; the last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from atlas.bench import manifest as manifests
+from atlas.bench.home import runs_root
+from atlas.bench.spec import RunFiles
+from atlas.engine.catalogue import find
+from atlas.engine.nano import model_path
+from atlas.engine.running import Engine, start
+from atlas.engine.serving.process import Process
+from atlas.errors import UsageError
+from atlas.gather import gather
+from atlas.search.retry import cut_off
+from atlas.search.session import move_of
+from atlas.search.wire import reply_of
+from atlas.store.tape import Tape
+from random_model import write
+
+RESULTS = Path(__file__).parent / "results"
+LIKE, LAYERS = "qwen3-0.6b", 2
+SLOTS, TURNS, TOKENS, REQUESTS = 4, 5, 64, 8
+GRAMMAR = "root ::= [^`]*"
+RETRY, AGAIN = "-retry", "expected.0.1"
+
+
+def counted(root: Path) -> dict[str, dict[str, int]]:
+    """By kind of request: completions, those asked for again because they were cut off, and those that were whole."""
+    files = RunFiles.at(root)
+    spec = manifests.read_own(files).spec
+    found: dict[str, Counter[str]] = {}
+    for arm in spec.arms:
+        for seed in spec.seeds:
+            with Tape.open(files.tape(arm.name, seed), readonly=True) as tape:
+                replies = {
+                    key: reply_of(data["reply"]).completions
+                    for key, data in tape.records("exchange")
+                    if data["outcome"] == "reply"
+                }
+            for key, completions in replies.items():
+                if key.endswith(RETRY):
+                    continue
+                row = found.setdefault(move_of(key) + _part(key), Counter())
+                again = len(replies.get(key + RETRY, ()))
+                if key.endswith(AGAIN):
+                    row["whole"] += len(completions)  # what was missing or invalid, in as many replies
+                    continue
+                cut = min(again, sum(map(cut_off, completions)))
+                row.update({"completions": len(completions), "cut": cut, "whole": again - cut})
+    return {kind: dict(row) for kind, row in sorted(found.items())}
+
+
+def _part(key: str) -> str:
+    """What of its move a request is for, where that is no program; the key says it in place of a parent."""
+    parent, index = key.split("/")[-2:]
+    if parent in ("observations", "plan") or parent.endswith("-hint"):
+        return f", {parent.rpartition('-')[2]}"
+    return ", expected" if index.startswith("expected.") else ""
+
+
+async def cost(engine: Engine, turn: int, **more: Any) -> float:
+    """Processor milliseconds for a token."""
+    assert engine.pid is not None
+    process, transport = Process.of(engine.pid), engine.client.transport
+    bodies = [
+        {
+            "messages": [{"role": "user", "content": f"{i}: write a program that prints {turn}."}],
+            "max_tokens": TOKENS,
+            "ignore_eos": True,
+            "seed": i,
+            **more,
+        }
+        for i in range(REQUESTS)
+    ]
+    before = process.cpu_s
+    replies = await gather(transport.ask(f"{transport.base}/chat/completions", body) for body in bodies)
+    after = process.cpu_s
+    assert before is not None
+    assert after is not None
+    tokens = sum(json.loads(content)["usage"]["completion_tokens"] for content, _ in replies)
+    return 1000 * (after - before) / tokens
+
+
+async def priced(model: Path, vocabulary: int) -> dict[str, Any]:
+    took: dict[bool, list[float]] = {False: [], True: []}
+    async with await start(model, slots=SLOTS, context=512, server="embedded") as engine:
+        await cost(engine, -1)  # the first request of a process pays for more than itself
+        for turn in range(TURNS):
+            took[False].append(await cost(engine, turn))
+            took[True].append(await cost(engine, turn, grammar=GRAMMAR))
+    without, with_one = statistics.median(took[False]), statistics.median(took[True])
+    return {
+        "vocabulary": vocabulary,
+        "ms_a_token": round(without, 2),
+        "with_grammar": round(with_one, 2),
+        "added": round(with_one - without, 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="recorded", type=Path, required=True, help="a recorded run's folder or id")
+    args = parser.parse_args()
+    try:
+        kinds = counted(args.recorded if (args.recorded / "run.json").is_file() else runs_root() / args.recorded)
+    except UsageError as error:
+        sys.exit(f"grammar: {error}")
+    entry = find(LIKE)
+    shape = replace(entry.shape, layers=LAYERS, kv_heads=entry.shape.kv_heads[:LAYERS])
+    with tempfile.TemporaryDirectory() as folder:
+        large = write(Path(folder) / "large.gguf", shape, "Q8_0")
+        costs = [asyncio.run(priced(model_path(), 2048)), asyncio.run(priced(large, shape.vocabulary))]
+    lines = [f"{'asked again, of completions':<34} {'all':>8} {'cut off':>8} {'whole':>8} {'whole, %':>9}"]
+    for kind, row in kinds.items():
+        share = 100 * row["whole"] / max(row["completions"], 1)
+        lines.append(f"{kind:<34} {row['completions']:>8} {row['cut']:>8} {row['whole']:>8} {share:>9.2f}")
+    columns = list(costs[0])
+    lines += ["", "  ".join(columns), *("  ".join(f"{row[c]!s:>{len(c)}}" for c in columns) for row in costs)]
+    found = {"asked_again": kinds, "cost": costs}
+    RESULTS.joinpath("grammar.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    RESULTS.joinpath("grammar.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
