@@ -27,6 +27,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.random_model import write
+
 from atlas.bench import manifest as manifests
 from atlas.bench.home import runs_root
 from atlas.bench.spec import RunFiles
@@ -40,7 +44,6 @@ from atlas.search.retry import cut_off
 from atlas.search.session import move_of
 from atlas.search.wire import reply_of
 from atlas.store.tape import Tape
-from random_model import write
 
 RESULTS = Path(__file__).parent / "results"
 LIKE, LAYERS = "qwen3-0.6b", 2
