@@ -171,7 +171,7 @@ def _between(low: Array, high: Array, share: float) -> Array:
 
 def _at(arm: Drawn, ids: list[str], k: int) -> dict[str, Array]:
     scores = score(arm.pool, arm.labels, [Way("ours", SELECTORS["ours"])], Budget(k, 0))
-    chosen = dict(zip(scores.problems, scores.right["ours"], strict=True))
+    chosen = {p.id: right for p, right in zip(arm.pool.problems, scores.right["ours"], strict=True)}
     groups = {p.id: (_classes(p), [int(arm.labels[p.id][p.samples].sum())]) for p in arm.pool.problems}
     drawn = {p.id: len(p.samples) for p in arm.pool.problems}
 

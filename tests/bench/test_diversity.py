@@ -66,5 +66,8 @@ def test_the_tables_of_a_recorded_run(
     plain = found["by_k"]["sampling"]
     assert plain["behaviours"] == {"1": 1.0, "2": pytest.approx(1 + 4 / 6 / 2, abs=1e-4), "4": 1.5}
     assert plain["oracle"] == {"1": 0.75, "2": pytest.approx((1 + 5 / 6) / 2, abs=1e-4), "4": 1.0}
+    # The example tells right from wrong, so the choice is right wherever any of the draw is; one alone is what it is.
+    assert plain["selected"]["4"] == 1.0
+    assert 0.5 < plain["selected"]["1"] < 1.0
     assert found["problems"] == 2
     assert set(found["tokens_a_program"]) == set(diversity.WAYS)
