@@ -47,7 +47,7 @@ def parsed(description: str | None, seeds: int = 3) -> argparse.Namespace:
 def finished(args: argparse.Namespace, arms: Sequence[str], *, logprobs: bool = False) -> RunResult:
     """The run of ``arms`` that ``args`` ask for, done to its end; exits with a sentence where there can be none.
 
-    Arms share what they ask alike. The table is of ``arms`` alone, whatever else ran beside them.
+    In a new run arms share what they ask alike. The table is of ``arms`` alone, whatever else ran beside them.
     """
     try:
         result = asyncio.run(_result(args, [*arms, *(arm for arm in args.also if arm not in arms)], logprobs))

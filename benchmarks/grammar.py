@@ -4,8 +4,8 @@
 
 A grammar keeps a reply to a form; it mends nothing that is cut off, and nothing that has its form and is wrong. So of
 the run's requests, by kind, it is counted how many completions were asked for once more because nothing could be read
-from them, cut off or whole: the whole ones are all that a grammar could mend. Expected outputs are asked for again
-where one of them is missing, too, or contradicts the statement, so their share is too high.
+from them, and how many of these may have been whole: those are all that a grammar could mend, at most. Expected outputs
+are asked for again where one of them is missing, too, or contradicts the statement, so their share is too high.
 
 What it costs: the same requests with a grammar that forbids one character and without, by turns, from the shipped model
 and from one with random weights and the vocabulary of Qwen3 (two layers: what is added does not hang on them). A model
@@ -43,7 +43,7 @@ from atlas.gather import gather
 from atlas.search.retry import cut_off
 from atlas.search.session import move_of
 from atlas.search.wire import reply_of
-from atlas.store.tape import Tape
+from atlas.store.tape import Tape, canonical
 
 RESULTS = Path(__file__).parent / "results"
 LIKE, LAYERS = "qwen3-0.6b", 2
@@ -53,28 +53,33 @@ RETRY, AGAIN = "-retry", "expected.0.1"
 
 
 def counted(root: Path) -> dict[str, dict[str, int]]:
-    """By kind of request: completions, those asked for again because they were cut off, and those that were whole."""
+    """By kind of request: ``completions``, those that were ``cut`` off, those asked for ``again``.
+
+    ``whole`` is how many of the last can have been whole at most. What arms share is counted once.
+    """
     files = RunFiles.at(root)
     spec = manifests.read_own(files).spec
     found: dict[str, Counter[str]] = {}
+    seen: set[str] = set()
     for arm in spec.arms:
         for seed in spec.seeds:
             with Tape.open(files.tape(arm.name, seed), readonly=True) as tape:
-                replies = {
-                    key: reply_of(data["reply"]).completions
-                    for key, data in tape.records("exchange")
-                    if data["outcome"] == "reply"
-                }
-            for key, completions in replies.items():
-                if key.endswith(RETRY):
+                exchanges = {key: data for key, data in tape.records("exchange") if data["outcome"] == "reply"}
+            for key, data in exchanges.items():
+                same = canonical([seed, key, data["request"]])
+                if key.endswith(RETRY) or same in seen:
                     continue
+                seen.add(same)
+                completions = reply_of(data["reply"]).completions
                 row = found.setdefault(move_of(key) + _part(key), Counter())
-                again = len(replies.get(key + RETRY, ()))
-                if key.endswith(AGAIN):
-                    row["whole"] += len(completions)  # what was missing or invalid, in as many replies
+                if key.endswith(AGAIN):  # what was missing or invalid, in as many replies
+                    row.update({"again": len(completions), "whole": len(completions)})
                     continue
-                cut = min(again, sum(map(cut_off, completions)))
-                row.update({"completions": len(completions), "cut": cut, "whole": again - cut})
+                cut = sum(map(cut_off, completions))
+                tried = exchanges.get(key + RETRY)
+                again = len(reply_of(tried["reply"]).completions) if tried else 0
+                whole = min(again, len(completions) - cut)
+                row.update({"completions": len(completions), "cut": cut, "again": again, "whole": whole})
     return {kind: dict(row) for kind, row in sorted(found.items())}
 
 
@@ -138,10 +143,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         large = write(Path(folder) / "large.gguf", shape, "Q8_0")
         costs = [asyncio.run(priced(model_path(), 2048)), asyncio.run(priced(large, shape.vocabulary))]
-    lines = [f"{'asked again, of completions':<34} {'all':>8} {'cut off':>8} {'whole':>8} {'whole, %':>9}"]
+    lines = [
+        f"{'completions':<28} {'all':>8} {'cut off':>8} {'asked again':>12} {'of these whole, at most':>24} {'%':>6}"
+    ]
     for kind, row in kinds.items():
         share = 100 * row["whole"] / max(row["completions"], 1)
-        lines.append(f"{kind:<34} {row['completions']:>8} {row['cut']:>8} {row['whole']:>8} {share:>9.2f}")
+        counts = f"{row['completions']:>8} {row['cut']:>8} {row['again']:>12} {row['whole']:>24}"
+        lines.append(f"{kind:<28} {counts} {share:>6.2f}")
     columns = list(costs[0])
     lines += ["", "  ".join(columns), *("  ".join(f"{row[c]!s:>{len(c)}}" for c in columns) for row in costs)]
     found = {"asked_again": kinds, "cost": costs}

@@ -30,7 +30,7 @@ from benchmarks.arms_run import finished, parsed, write
 from atlas.bench import manifest as manifests
 from atlas.bench.attempts import read
 from atlas.bench.home import find_suite
-from atlas.bench.spec import Arm, RunFiles
+from atlas.bench.spec import Arm, RunFiles, parse_arm
 from atlas.bench.stats import paired_bootstrap
 from atlas.bench.suites import store
 from atlas.search.evidence import Array, Outcomes, posterior
@@ -139,7 +139,8 @@ def _pairs(known: Known, values: Array) -> Iterator[tuple[float, float]]:
 def main() -> None:
     args = parsed(__doc__, seeds=1)
     files = RunFiles.at(finished(args, ARMS, logprobs=True).root)
-    drafts, full = (asyncio.run(candidates(files, arm)) for arm in manifests.read(files).spec.arms)
+    arms = {arm.name: arm for arm in manifests.read(files).spec.arms}
+    drafts, full = (asyncio.run(candidates(files, arms[parse_arm(arm).name])) for arm in ARMS)
     rows = [line(f"{k} drafts", drafts, k) for k in DRAWN] + [line("full", full, None)]
     areas = {
         f"{name}_{feature}": area(problems, feature)

@@ -18,6 +18,7 @@ from atlas.search.retry import (
     USELESS_HELPED,
     USELESS_TWICE,
     larger_limit,
+    limit_for_several,
     second_try,
 )
 from atlas.search.session import Session
@@ -206,3 +207,21 @@ def test_a_larger_limit_leaves_the_thought_its_room(budget: int, limit: int) -> 
 def test_a_thought_that_the_model_does_not_make_takes_no_room() -> None:
     request = Request(ASK, max_tokens=100, thinking=Thinking(348))
     assert larger_limit(Wordy(lambda r, i: "", context=500), request, Reply((), 999)) == 200
+
+
+@pytest.mark.parametrize(
+    ("context", "thinking", "limit"),
+    [(None, None, 100), (4096, None, 200), (160, None, 150), (110, None, 100), (400, 300, 100), (600, 300, 200)],
+)
+def test_several_answers_have_more_room_where_the_context_is_known_to_have_it(
+    context: int | None, thinking: int | None, limit: int
+) -> None:
+    """A prompt of ten tokens, by its length."""
+    thought = Thinking(thinking) if thinking else None
+    request = Request((Message("user", "x" * 30),), max_tokens=100, thinking=thought)
+    assert limit_for_several(Wordy(lambda r, i: "", context=context, thinking="tags"), request) == limit
+
+
+def test_without_a_model_the_limit_stays() -> None:
+    request = Request((Message("user", "x"),), max_tokens=100)
+    assert limit_for_several(None, request) == 100

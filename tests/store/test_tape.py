@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.errors import ReplayError, UsageError
+from atlas.search.wire import may_be_lent
 from atlas.store import schema
 from atlas.store.tape import Tape, canonical, digest
 
@@ -158,13 +159,26 @@ def test_a_tape_takes_over_what_a_lender_has_for_the_same_question(path: Path, t
         lender.put("observation", "same", "d", seen)
         lender.put("observation", "cut", "d", [])
         lender.put("event", "same", "d", {"a": 1})
-    with Tape.open(tmp_path / "lender", readonly=True) as lender, Tape.open(path, lenders=[lender]) as tape:
+        lender.put("observation", "busy", "d", [{"status": "ok"}, {"status": "wall_limit"}])
+    with (
+        Tape.open(tmp_path / "lender", readonly=True) as lender,
+        Tape.open(path, lenders=[lender], lent=may_be_lent) as tape,
+    ):
+        tape.put("exchange", "own", "d", {"outcome": "reply", "reply": "mine"})
         assert tape.get("exchange", "same", "d") == reply
         assert tape.get("observation", "same", "d") == seen
         assert tape.get("exchange", "other", "another question") is None
         assert [tape.get("exchange", key, "d") for key in ("failed", "cut")] == [None, None]
-        assert tape.get("observation", "cut", "d") is None
+        assert [tape.get("observation", key, "d") for key in ("cut", "busy")] == [None, None]
         assert tape.get("event", "same", "d") is None  # what hung on the lender's clock
     with Tape.open(path, readonly=True) as tape:  # whole by itself
-        assert list(tape.records("exchange")) == [("same", reply)]
+        assert [key for key, _ in tape.records("exchange")] == ["own", "same"]
         assert list(tape.records("observation")) == [("same", seen)]
+
+
+def test_a_lender_changes_nothing_of_what_a_tape_has_itself(path: Path, tmp_path: Path) -> None:
+    with Tape.open(tmp_path / "lender") as lender, Tape.open(path, lenders=[lender]) as tape:
+        lender.put("exchange", "k", "d", {"outcome": "reply"})
+        tape.put("exchange", "k", "another question", {"outcome": "reply"})
+        with pytest.raises(ReplayError, match="another question"):
+            tape.get("exchange", "k", "d")

@@ -130,7 +130,7 @@ def _graded(files: RunFiles, manifest: Manifest) -> Graded:
         answers[arm] |= {(p, seed): row for p, row in records.submissions(files.submissions(arm, seed)).items()}
         pools[arm] |= {(p, seed): row for p, row in records.pools(files.pool(arm, seed)).items()}
     grades, tags = records.grades(files.grades), {p.id: p.tags for p in suite.problems}
-    took = {} if manifest.spec.share else _seconds(files)
+    took = _seconds(files) if manifest.spec.timed else {}
     attempts = tuple(
         _attempt(grades, arm, seed, answer, pools[arm].get((problem, seed)), took.get((arm, seed, problem)))
         for arm in answers

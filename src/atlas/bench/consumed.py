@@ -14,14 +14,17 @@ class Consumed:
     """``joules`` of all parts that were measured, over ``seconds``; ``above_idle`` is what the work added.
 
     None where nothing was measured, or a part fell silent; ``sources`` say what was measured and how, ``lost`` why
-    there is no figure.
+    there is no figure. Of an arm that was not timed nothing is known.
     """
 
     joules: float | None
     above_idle: float | None
-    seconds: float
+    seconds: float | None
     sources: tuple[str, ...]
     lost: tuple[str, ...]
+
+
+NOTHING_KNOWN = Consumed(None, None, None, (), ())
 
 
 def consumed(rows: Sequence[Energy]) -> Consumed:

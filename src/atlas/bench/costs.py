@@ -17,6 +17,8 @@ from atlas.cost.settings import Settings
 from atlas.cost.sources import Declared
 from atlas.problem import Usage
 
+_NO_TIME = "No energy is known: how long the arms took is not, so declared watts say nothing."
+
 
 @dataclass(frozen=True, slots=True)
 class ArmCost:
@@ -201,6 +203,8 @@ def _notes_own(rows: tuple[ArmCost, ...], settings: Settings) -> tuple[str, ...]
     told.append(
         f"Energy of {'; '.join(how)}: with idle power, and above idle. What is not listed is not counted."
         if how
+        else _NO_TIME
+        if settings.watts is not None and all(row.seconds is None for row in rows)
         else "No energy is known: nothing here measures it; --watts declares what the machine draws."
     )
     owned = settings.machine.owned()

@@ -22,14 +22,14 @@ from atlas.llm.types import Capabilities, Client, Reply, Request
 STRETCH_S = 5.0
 """Time and energy of an arm are noted in stretches of this many seconds: one that is killed loses the last alone."""
 
-_SHARED = "Arms share what they ask alike: what one alone would draw is not known."
+_NOT_TIMED = "Arms share what they ask alike: what one alone would draw is not known."
 _ELSEWHERE = "The model runs on another machine: what that one draws is not known here."
 
 
 def sources_for(spec: RunSpec) -> Found:
     """What measures the machine that a run's models run on; nothing where none of them runs on this one."""
-    if spec.share:
-        return Found((), (_SHARED,))
+    if not spec.timed:
+        return Found((), (_NOT_TIMED,))
     return sources_of(spec.engine) if spec.local else Found((), (_ELSEWHERE,))
 
 

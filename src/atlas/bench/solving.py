@@ -41,11 +41,13 @@ from atlas.search.registry import moves_for
 from atlas.search.settings import Tools
 from atlas.search.solver import solve
 from atlas.search.strategy import Strategy
+from atlas.search.wire import may_be_lent
 from atlas.store.tape import Tape
 
 _IN_REACH = "Programs ran in no box (--sandbox unsafe): the answer keys were in their reach."
 _SHARED = (
-    "Arms took over from each other what they ask word for word: seconds, speeds and energy are not of whole arms."
+    "Arms took over from each other what they ask word for word: how long one takes is not known, and money is what it "
+    "would cost alone."
 )
 _GIVE_UP_AFTER = 5
 """Problems lost in a row, none before answered, after which the model server is taken to be down."""
@@ -176,9 +178,9 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
     live = ground.job.mode == "live"
     files.tape(arm.name, seed).parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        lent = _lenders(ground, arm, seed) if live and ground.job.spec.share else ()
-        lenders = [stack.enter_context(Tape.open(path, readonly=True)) for path in lent]
-        tape = stack.enter_context(Tape.open(files.tape(arm.name, seed), readonly=not live, lenders=lenders))
+        beside = [stack.enter_context(Tape.open(path, readonly=True)) for path in lenders(ground.job, arm, seed)]
+        own = Tape.open(files.tape(arm.name, seed), readonly=not live, lenders=beside, lent=may_be_lent)
+        tape = stack.enter_context(own)
         client = ground.models and ground.metering.timed(ground.models.client(arm), arm.name, seed)
         tools = Tools(tape, client, ground.sandbox, ground.job.mode)
         solving = _ArmRun(ground, arm, seed, chosen, tools)
@@ -189,12 +191,14 @@ async def _arm(ground: _Ground, arm: Arm, seed: int) -> None:
     write_lines(files.submissions(arm.name, seed), (a.submission.model_dump() for a in rows))
 
 
-def _lenders(ground: _Ground, arm: Arm, seed: int) -> list[Path]:
-    """The tapes of the arms that are done with this seed and ask the same model."""
-    files = ground.files
+def lenders(job: Job, arm: Arm, seed: int) -> list[Path]:
+    """The tapes of the arms that are done with this seed and ask the same model; none in a replay."""
+    if job.mode == "replay" or not job.spec.share:
+        return []
+    files = RunFiles(job.root, job.out)
     return [
         files.tape(other.name, seed)
-        for other in ground.job.spec.arms
+        for other in job.spec.arms
         if other.api == arm.api and files.submissions(other.name, seed).is_file()
     ]
 

@@ -87,8 +87,8 @@ class RunSpec:
     ``atlas.search.settings.Settings``, are asked of the run's own engine alone.
 
     With ``share`` an arm takes over what an earlier one asked and ran word for word (same model, seed and place in the
-    search). Answers, scores and tokens are as ever, and differences between arms are free of the noise of asking twice;
-    how long an arm took and what it drew is then not that of a whole one.
+    search). Tokens count in full, and differences between arms are free of the luck of asking twice; how long an arm
+    takes and what it draws is then not known (``timed``), so there is no deadline that could treat arms alike.
     """
 
     suite: str
@@ -115,6 +115,11 @@ class RunSpec:
     def local(self) -> bool:
         """Whether the run's own engine is needed."""
         return any(arm.api is None for arm in self.arms)
+
+    @property
+    def timed(self) -> bool:
+        """Whether times and energy of an arm are those of all its work."""
+        return not self.share
 
     @property
     def thinks(self) -> bool:
@@ -229,6 +234,8 @@ def check(spec: RunSpec) -> None:
         raise UsageError("--limit must be at least 1.")
     if spec.deadline_s is not None and spec.deadline_s <= 0:
         raise UsageError("The deadline must be longer than 0 s.")
+    if spec.deadline_s is not None and not spec.timed:
+        raise UsageError("What an arm takes over costs it no time: with --share there can be no deadline.")
 
 
 def _check_match(arm: Arm, arms: tuple[Arm, ...]) -> None:

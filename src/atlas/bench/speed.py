@@ -28,7 +28,7 @@ class Speed:
     * ``token_rate``: tokens a second of one reply behind its first token; so much or more
     * ``answer``: seconds from a problem to any answer; ``verified``: to one that the hidden tests found right
     * ``throughput``: generated tokens a second over all requests in flight
-    * ``requests`` were measured, of whose ``completions`` ``cut`` ended at their token limit
+    * ``requests`` were measured, of whose ``completions`` ``cut`` ended at their token limit; None where none was
     """
 
     first_token: Percentiles | None
@@ -36,9 +36,12 @@ class Speed:
     answer: Percentiles | None
     verified: Percentiles | None
     throughput: float | None
-    requests: int
-    completions: int
-    cut: int
+    requests: int | None
+    completions: int | None
+    cut: int | None
+
+
+NO_SPEED = Speed(None, None, None, None, None, None, None, None)
 
 
 def speed(timings: Sequence[Timing], attempts: Iterable[Attempt], tokens: int | None, seconds: float | None) -> Speed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ import numpy as np
 from atlas.bench import manifest as manifests
 from atlas.bench import records
 from atlas.bench.attempts import SELECTED, Attempt, Graded, read
-from atlas.bench.consumed import Consumed, consumed
+from atlas.bench.consumed import NOTHING_KNOWN, Consumed, consumed
 from atlas.bench.phases import PhaseRates, Solve, phase_rates
 from atlas.bench.records import Spent, Submission
 from atlas.bench.replay.calibration import Calibration, Claims, calibration
@@ -35,8 +35,9 @@ from atlas.bench.scores import (
     strata,
 )
 from atlas.bench.spec import Arm, RunFiles
-from atlas.bench.speed import Speed, speed
+from atlas.bench.speed import NO_SPEED, Speed, speed
 from atlas.bench.stats import holm
+from atlas.errors import UsageError
 
 Number = TypeVar("Number", int, float)
 
@@ -123,11 +124,11 @@ class Summary:
     measure: str = SELECTED
 
 
-def summarize(files: RunFiles, arms: Collection[str] = ()) -> Summary:
-    """Compute the table of a graded or imported run, or of some ``arms`` of it as if there were no others.
+def summarize(files: RunFiles, arms: Sequence[str] = ()) -> Summary:
+    """Compute the table of a graded or imported run, or of some ``arms`` of it, in their order, as if no other was.
 
     Raises:
-        UsageError: a file is absent or malformed.
+        UsageError: a file is absent or malformed, or the run has no such arm.
     """
     run = read(files)
     found = manifests.found(files)
@@ -145,9 +146,12 @@ def summarize(files: RunFiles, arms: Collection[str] = ()) -> Summary:
 class _Rows:
     """A run's rows, from its attempts by arm."""
 
-    def __init__(self, run: Graded, arms: Collection[str]) -> None:
-        self._run = run
-        self._by_arm = {arm: attempts for arm, attempts in run.by_arm().items() if not arms or arm in arms}
+    def __init__(self, run: Graded, arms: Sequence[str]) -> None:
+        self._run, every = run, run.by_arm()
+        if strangers := [arm for arm in arms if arm not in every]:
+            raise UsageError(f"The run {run.manifest.id} has no arm {strangers[0]!r}.")
+        self._by_arm = {arm: every[arm] for arm in arms or every}
+        self._timed = run.manifest.spec.timed
         self._selected = {arm: means(attempts, "selected") for arm, attempts in self._by_arm.items()}
         matched = {arm.name for arm in run.manifest.spec.arms if arm.match and arm.name in self._by_arm}
         described = run.manifest.strategies
@@ -170,7 +174,7 @@ class _Rows:
         controls = tuple(self._control(arm, control.name) for control in self._controls(arm))
         control: Scores = self._selected[controls[0].arm] if controls else {}
         seconds = self._took(arm, attempts)
-        timings = [t for t in self._timings if t.arm == arm and not self._run.manifest.spec.share]
+        timings = [t for t in self._timings if t.arm == arm]
         return ArmRow(
             arm=arm,
             selected=selected,
@@ -195,8 +199,8 @@ class _Rows:
             limits=ended["over a limit"],
             infrastructure=ended["infrastructure"],
             seeds=seeds(attempts),
-            speed=speed(timings, attempts, usage["generated_tokens"], seconds),
-            consumed=consumed([e for e in self._energy if e.arm == arm]),
+            speed=speed(timings, attempts, usage["generated_tokens"], seconds) if self._timed else NO_SPEED,
+            consumed=consumed([e for e in self._energy if e.arm == arm]) if self._timed else NOTHING_KNOWN,
             calibration=_calibration(attempts),
             against_first=against(before, self._selected[arm], max(1, self._compared[0])),
             controls=controls,
@@ -209,7 +213,7 @@ class _Rows:
 
         None where it took over part of its work from another arm.
         """
-        if self._run.manifest.spec.share:
+        if not self._timed:
             return None
         if self._run.manifest.imported:
             return _total([a.seconds for a in attempts])

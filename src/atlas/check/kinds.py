@@ -58,7 +58,10 @@ Read: TypeAlias = Callable[[Subject, Completion], Reading]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of request. ``serves`` names the part of the search that can't work without it, ``costs`` what then."""
+    """One kind of request. ``serves`` names the part of the search that can't work without it, ``costs`` what then.
+
+    ``several`` answers are asked for in one reply, which may be the longer for it.
+    """
 
     name: str
     ask: Ask
@@ -66,6 +69,7 @@ class Kind:
     serves: str
     costs: str
     thinks: bool = False
+    several: bool = False
 
 
 def _program(subject: Subject, completion: Completion) -> Reading:
@@ -186,6 +190,7 @@ KINDS: Sequence[Kind] = (
         _expected,
         "self_tests",
         "self_tests add nothing, and repair is told less",
+        several=True,
     ),
     Kind(
         "analysis of a failure",

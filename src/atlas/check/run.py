@@ -6,7 +6,7 @@ All requests are made at once: the client's queue (``atlas.broker``) sends as ma
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from atlas.check.findings import Asked, Findings, KindFinding
@@ -21,6 +21,7 @@ from atlas.sandbox.types import Limits, Program
 from atlas.search.assemble import assemble
 from atlas.search.outputs import class_of, input_key, matches, output, shown, shown_value
 from atlas.search.prompts import Failure
+from atlas.search.retry import limit_for_several
 from atlas.search.settings import Runner, derived_seed
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -115,6 +116,8 @@ class _Check:
             seed=derived_seed(self._plan.seed, "check", kind.name, place),
             thinking=Thinking(self._plan.thinking) if kind.thinks else None,
         )
+        if kind.several:
+            request = replace(request, max_tokens=limit_for_several(self._client, request))
         asked = await self._answered(kind, subject, request)
         self.done += 1
         self._progress(kind.name, self.done, self.total)

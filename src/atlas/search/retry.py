@@ -18,16 +18,29 @@ USELESS_HELPED = "a reply of no use was usable when asked again"
 USELESS_TWICE = "a reply was of no use, and so was the one that was asked for in its place"
 
 
-def larger_limit(client: Client | None, request: Request, reply: Reply) -> int:
+def limit_for_several(client: Client | None, request: Request) -> int:
+    """The token limit of a reply that answers several questions: twice the request's where a context is known for it.
+
+    Where none is known (models for sale) a server may refuse more than it can generate, so it stays as it is.
+    """
+    if client is None or client.capabilities.context is None:
+        return request.max_tokens
+    return larger_limit(client, request, None) or request.max_tokens
+
+
+def larger_limit(client: Client | None, request: Request, reply: Reply | None) -> int:
     """Twice the request's token limit, or what the context leaves; 0 where that is not a quarter more at least.
 
-    The context holds prompt, thought and answer, so the budget of a thought is no room for the answer.
+    The context holds prompt, thought and answer, so the budget of a thought is no room for the answer. Without a
+    ``reply`` the prompt's length is estimated.
     """
     limit = 2 * request.max_tokens
     if client is not None and client.capabilities.context is not None:
         # How many HTTP requests a reply took is chance, its prompt's length is not; a thought makes prompts differ.
-        known = request.thinking is None and reply.prompts > 0
-        prompt = reply.prompt_tokens // reply.prompts if known else sum(len(m.content) for m in request.messages) // 3
+        if reply is not None and reply.prompts > 0 and request.thinking is None:
+            prompt = reply.prompt_tokens // reply.prompts
+        else:
+            prompt = sum(len(m.content) for m in request.messages) // 3
         thinking = request.thinking if client.capabilities.thinking != "none" else None
         thought = 0 if thinking is None else thinking.budget
         limit = min(limit, client.capabilities.context - prompt - thought)

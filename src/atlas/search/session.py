@@ -285,7 +285,7 @@ class Session:
         return bool(self._noted(self.key(name, "event"), lambda: live))
 
     def measured(self, name: str, live: float) -> float:
-        """A number that depends on measured times, likewise."""
+        """A number that depends on measured times or on the model's server, likewise."""
         return float(self._noted(self.key(name, "event"), lambda: live))
 
     def _noted(self, key: str, live: Callable[[], Any]) -> Any:

@@ -12,6 +12,9 @@ from atlas.problem import Input
 from atlas.sandbox.types import Limits, Observation, Program, Status
 from atlas.search.outputs import input_key
 
+_OF_THE_MOMENT = {str(Status.WALL_LIMIT), str(Status.INFRASTRUCTURE)}
+"""Statuses that say more of the machine than of the program."""
+
 
 def request_data(request: Request) -> dict[str, Any]:
     """Everything that was asked; log-probabilities only where they were, as tapes from before have no word of them."""
@@ -50,6 +53,13 @@ def observation_data(observation: Observation) -> dict[str, Any]:
     fields = ("stdout", "stderr", "error", "line", "cpu_s", "wall_s", "peak_mb")
     data = {name: getattr(observation, name) for name in fields}
     return {**data, "status": str(observation.status), "value": codec.encode(observation.value)}
+
+
+def may_be_lent(kind: str, payload: Any) -> bool:
+    """Whether what a search recorded holds for any search that asks the same: no event, no fault and no clock."""
+    if kind == "exchange":
+        return payload["outcome"] == "reply"
+    return kind == "observation" and bool(payload) and not _OF_THE_MOMENT & {row["status"] for row in payload}
 
 
 def observation_of(data: dict[str, Any]) -> Observation:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -36,6 +36,10 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical(data).encode()).hexdigest()
 
 
+def _everything(_kind: Kind, _payload: Any) -> bool:
+    return True
+
+
 class Tape:
     """One run's record in a SQLite file, or in memory.
 
@@ -44,12 +48,19 @@ class Tape:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, name: str, *, writable: bool, lenders: Sequence[Tape] = ()
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        *,
+        writable: bool,
+        lenders: Sequence[Tape] = (),
+        lent: Callable[[Kind, Any], bool] = _everything,
     ) -> None:
         self._connection = connection
         self._name = name
         self._writable = writable
         self._lenders = lenders
+        self._lent = lent
         self._lock = Lock()
         self._committed_at = time.monotonic()
 
@@ -61,11 +72,19 @@ class Tape:
         return cls(connection, "the tape in memory", writable=True)
 
     @classmethod
-    def open(cls, path: Path, *, readonly: bool = False, lenders: Sequence[Tape] = ()) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        readonly: bool = False,
+        lenders: Sequence[Tape] = (),
+        lent: Callable[[Kind, Any], bool] = _everything,
+    ) -> Self:
         """Open or create the tape at ``path``; ``readonly`` for a replay, which must find it there.
 
-        What the model answered and the sandbox saw is taken over from ``lenders``, in their order, where they have it
-        for the same key and the very same question. The tape is whole by itself all the same.
+        What this tape lacks is taken over from ``lenders``, in their order, where one has it for the same key and the
+        very same question, and ``lent`` says of kind and payload that it may be. This tape is whole by itself all the
+        same.
 
         Raises:
             UsageError: there is no such file, it can't be opened, it is no tape, or a newer ATLAS wrote it.
@@ -88,7 +107,7 @@ class Tape:
             if isinstance(error, UsageError):
                 raise
             raise UsageError(f"{path} can't be used as a tape ({error}): give another path.") from error
-        return cls(connection, str(path), writable=not readonly, lenders=lenders)
+        return cls(connection, str(path), writable=not readonly, lenders=lenders, lent=lent)
 
     def get(self, kind: Kind, key: str, request_digest: str) -> Any | None:
         """The recorded payload (decoded JSON), or None where nothing was recorded.
@@ -109,17 +128,14 @@ class Tape:
 
     def _borrowed(self, kind: Kind, key: str, request_digest: str) -> Any | None:
         """A lender's record of the same, which is put on this tape, too."""
-        if kind == "event":
-            return None  # It hangs on the lender's clock and pool, not on the question.
         for lender in self._lenders:
             found = lender._row(kind, key)
             if found is None or found[0] != request_digest:
                 continue
             payload = json.loads(found[1])
-            if not payload or (kind == "exchange" and payload["outcome"] != "reply"):
-                continue  # Failed, or cut by a deadline: this one may be luckier.
-            self.put(kind, key, request_digest, payload)
-            return payload
+            if self._lent(kind, payload):
+                self.put(kind, key, request_digest, payload)
+                return payload
         return None
 
     def put(self, kind: Kind, key: str, request_digest: str, payload: Any) -> None:

@@ -45,7 +45,7 @@ async def test_expectations_are_voted_over_replies() -> None:
     assert votes(found) == [(Call((7,)), 14, 2, 2), (Call((0,)), 0, 1, 2), (Call((0,)), 1, 1, 2)]
     assert found.reasons == ()
     assert [r.n for r in asked(given)] == [2]
-    assert [r.max_tokens for r in asked(given)] == [2 * given.settings.max_tokens]  # an answer's room for each
+    assert [r.max_tokens for r in asked(given)] == [given.settings.max_tokens]  # the context is not known
 
 
 async def test_what_is_missing_or_invalid_is_asked_for_again_once() -> None:

@@ -90,7 +90,7 @@ def _model(manifest: Manifest, found: Found | None) -> str:
 def _drawn(sampling: Sampling, max_tokens: int) -> str:
     return (
         f"drawn from at temperature {sampling.temperature:g} and top-p {sampling.top_p:g} unless an arm is greedy, "
-        f"with at most {max_tokens} tokens a reply"
+        f"with at most {max_tokens} tokens a program"
     )
 
 

@@ -19,7 +19,7 @@ from atlas.search import prompts
 from atlas.search.moves.expectations import Ballot, read_expected
 from atlas.search.outputs import class_of, input_key, output
 from atlas.search.pool import Additions, TestCase
-from atlas.search.retry import cut_off
+from atlas.search.retry import cut_off, limit_for_several
 from atlas.search.session import Session
 from atlas.search.strategy import Range
 
@@ -57,8 +57,10 @@ async def ask_expected(
     for attempt in range(1 + ask_again):
         messages = prompts.expected_outputs(session.pool.problem, todo)
         request = session.request(messages, f"{move}.{_EXPECTED}", attempt, n=count)
-        # Each output may be worked out at the length of an answer.
-        request = replace(request, max_tokens=request.max_tokens * len(todo))
+        if len(todo) > 1:  # Each output may be worked out at length.
+            client = session.tools.client
+            limit = session.measured(f"{move}.{attempt}.limit", limit_for_several(client, request))
+            request = replace(request, max_tokens=int(limit))
         read = partial(read_expected, session.pool.problem, asked=todo)
         # Invalid ones are asked for again below, together with votes that are missing.
         reply = await session.ask(
