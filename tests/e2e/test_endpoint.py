@@ -79,7 +79,7 @@ def test_a_deadline_hands_over_what_came_before_it(atlas: Atlas, easy: Path, ser
 
     server.answer = slow_when_sampled
     try:
-        ended = atlas.run("solve", easy, "--endpoint", server.url, "--model", "scripted", "--deadline", "2s", "--json")
+        ended = atlas.run("solve", easy, "--endpoint", server.url, "--model", "scripted", "--deadline", "5s", "--json")
     finally:
         stop.set()
     answer = json.loads(ended.out)

@@ -53,7 +53,7 @@ _EARLY = click.option(
 _SHARE = click.option(
     "--share",
     is_flag=True,
-    help="What several arms ask word for word is asked once: the same table for less work, but no times and no energy.",
+    help="What several arms ask word for word is asked once: less work, but no times, no energy and no --deadline.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; no progress.")
 _IMPORT_EXAMPLES = """\b
