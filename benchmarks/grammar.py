@@ -17,37 +17,22 @@ benchmarks/results/; the last line is one JSON object.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import statistics
 import sys
-import tempfile
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.random_model import write
 
 from atlas.bench import manifest as manifests
 from atlas.bench.home import runs_root
 from atlas.bench.spec import RunFiles
-from atlas.engine.catalogue import find
-from atlas.engine.nano import model_path
-from atlas.engine.running import Engine, start
-from atlas.engine.serving.process import Process
 from atlas.errors import UsageError
-from atlas.gather import gather
 from atlas.search.retry import cut_off
 from atlas.search.session import move_of
 from atlas.search.wire import reply_of
 from atlas.store.tape import Tape, canonical
+from token_price import priced, table
 
 RESULTS = Path(__file__).parent / "results"
-LIKE, LAYERS = "qwen3-0.6b", 2
-SLOTS, TURNS, TOKENS, REQUESTS = 4, 5, 64, 8
 GRAMMAR = "root ::= [^`]*"
 RETRY, AGAIN = "-retry", "expected.0.1"
 
@@ -91,45 +76,6 @@ def _part(key: str) -> str:
     return ", expected" if index.startswith("expected.") else ""
 
 
-async def cost(engine: Engine, turn: int, **more: Any) -> float:
-    """Processor milliseconds for a token."""
-    assert engine.pid is not None
-    process, transport = Process.of(engine.pid), engine.client.transport
-    bodies = [
-        {
-            "messages": [{"role": "user", "content": f"{i}: write a program that prints {turn}."}],
-            "max_tokens": TOKENS,
-            "ignore_eos": True,
-            "seed": i,
-            **more,
-        }
-        for i in range(REQUESTS)
-    ]
-    before = process.cpu_s
-    replies = await gather(transport.ask(f"{transport.base}/chat/completions", body) for body in bodies)
-    after = process.cpu_s
-    assert before is not None
-    assert after is not None
-    tokens = sum(json.loads(content)["usage"]["completion_tokens"] for content, _ in replies)
-    return 1000 * (after - before) / tokens
-
-
-async def priced(model: Path, vocabulary: int) -> dict[str, Any]:
-    took: dict[bool, list[float]] = {False: [], True: []}
-    async with await start(model, slots=SLOTS, context=512, server="embedded") as engine:
-        await cost(engine, -1)  # the first request of a process pays for more than itself
-        for turn in range(TURNS):
-            took[False].append(await cost(engine, turn))
-            took[True].append(await cost(engine, turn, grammar=GRAMMAR))
-    without, with_one = statistics.median(took[False]), statistics.median(took[True])
-    return {
-        "vocabulary": vocabulary,
-        "ms_a_token": round(without, 2),
-        "with_grammar": round(with_one, 2),
-        "added": round(with_one - without, 2),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="recorded", type=Path, required=True, help="a recorded run's folder or id")
@@ -138,11 +84,7 @@ def main() -> None:
         kinds = counted(args.recorded if (args.recorded / "run.json").is_file() else runs_root() / args.recorded)
     except UsageError as error:
         sys.exit(f"grammar: {error}")
-    entry = find(LIKE)
-    shape = replace(entry.shape, layers=LAYERS, kv_heads=entry.shape.kv_heads[:LAYERS])
-    with tempfile.TemporaryDirectory() as folder:
-        large = write(Path(folder) / "large.gguf", shape, "Q8_0")
-        costs = [asyncio.run(priced(model_path(), 2048)), asyncio.run(priced(large, shape.vocabulary))]
+    costs = priced({"grammar": GRAMMAR}, "grammar")
     lines = [
         f"{'completions':<28} {'all':>8} {'cut off':>8} {'asked again':>12} {'of these whole, at most':>24} {'%':>6}"
     ]
@@ -150,8 +92,7 @@ def main() -> None:
         share = 100 * row["whole"] / max(row["completions"], 1)
         counts = f"{row['completions']:>8} {row['cut']:>8} {row['again']:>12} {row['whole']:>24}"
         lines.append(f"{kind:<28} {counts} {share:>6.2f}")
-    columns = list(costs[0])
-    lines += ["", "  ".join(columns), *("  ".join(f"{row[c]!s:>{len(c)}}" for c in columns) for row in costs)]
+    lines += ["", *table(costs)]
     found = {"asked_again": kinds, "cost": costs}
     RESULTS.joinpath("grammar.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     RESULTS.joinpath("grammar.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

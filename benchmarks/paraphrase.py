@@ -5,7 +5,8 @@
 
 The shipped model is trained over other wordings (training/wordings.py); these are drawn with seeds of their own, and no
 sentence keeps its template's form. Both sides solve the same problems with the same seeds. Prints one line a
-strategy, then one JSON line: the difference in points with its paired 95% interval.
+strategy, then one JSON line: the difference in points with its paired 95% interval. Writes paraphrase.json to
+benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from atlas.search.settings import Settings, Tools
 from atlas.search.solver import solve
 from atlas.store.tape import Tape
 
+RESULTS = Path(__file__).parent / "results"
 SEED = 80_001
 """Of the problems; no shipped suite has it."""
 
@@ -108,7 +110,9 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=120)
     parser.add_argument("--wordings", type=int, default=2)
     parser.add_argument("--strategies", default="single,full")
-    print(json.dumps(asyncio.run(measure(parser.parse_args()))))
+    found = asyncio.run(measure(parser.parse_args()))
+    RESULTS.joinpath("paraphrase.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
