@@ -22,6 +22,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.token_price import priced, table
+
 from atlas.bench import manifest as manifests
 from atlas.bench.home import runs_root
 from atlas.bench.spec import RunFiles
@@ -30,7 +34,6 @@ from atlas.search.retry import cut_off
 from atlas.search.session import move_of
 from atlas.search.wire import reply_of
 from atlas.store.tape import Tape, canonical
-from token_price import priced, table
 
 RESULTS = Path(__file__).parent / "results"
 GRAMMAR = "root ::= [^`]*"

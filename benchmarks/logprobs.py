@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
-from token_price import priced, table
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.token_price import priced, table
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.random_model import write
+
 from atlas.engine.catalogue import find
 from atlas.engine.nano import model_path
 from atlas.engine.running import Engine, start
 from atlas.engine.serving.process import Process
 from atlas.gather import gather
-from random_model import write
 
 LIKE, LAYERS = "qwen3-0.6b", 2
 SLOTS, TURNS, TOKENS, REQUESTS = 4, 5, 64, 8
