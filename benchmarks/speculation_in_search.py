@@ -1,6 +1,6 @@
 """What guessing ahead is worth inside a search: its wall time with and without, and what each kind of request gains.
 
-    python benchmarks/speculation_in_search.py                      # the shipped model, 20 problems, two turns
+    python benchmarks/speculation_in_search.py                      # the shipped model, 80 problems, two turns; half an hour
     python benchmarks/speculation_in_search.py --model M.gguf --draft D.gguf --slots 4 --problems 40
 
 Three ways, by turns and then in the other order: no guesses, a draft model's (arXiv 2211.17192), and prompt lookup's,
@@ -209,8 +209,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=model_path())
     parser.add_argument("--draft", type=Path, default=draft_path())
     parser.add_argument("--drafted", type=int, default=1, help="tokens that the draft guesses at a time")
-    parser.add_argument("--problems", type=int, default=20)
-    parser.add_argument("--requests", type=int, default=40, help="of each kind that are sent once more, at most")
+    parser.add_argument("--problems", type=int, default=80)
+    parser.add_argument("--requests", type=int, default=80, help="of each kind that are sent once more, at most")
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--in-flight", type=int, default=32)
     parser.add_argument("--context", type=int, default=recommended().context)

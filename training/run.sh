@@ -24,7 +24,7 @@ python -m training.train --data $out/decay.npz --steps 17500 --muon-lr 4.5e-3 --
 python -m training.export --out $nano/nano.gguf
 
 # The draft: the same tokenizer and samples, a ninth of the weights.
-python -m training.train --data $out/decay.npz --out $out/draft.pt --steps 2600 --layers 2 --width 96 --heads 3 --hidden 256
+python -m training.train --data $out/decay.npz --out $out/draft.pt --steps 4500 --layers 2 --width 96 --heads 3 --hidden 256
 python -m training.export --checkpoint $out/draft.pt --out $nano/nano-draft.gguf --name 'ATLAS nano draft'
 python -m training.curve $out/train.log
 python -m training.evaluate > benchmarks/results/nano_evaluation.json
