@@ -1,6 +1,6 @@
 """What guessing ahead is worth inside a search: its wall time with and without, and what each kind of request gains.
 
-    python benchmarks/speculation_in_search.py                      # the shipped model, 80 problems, two turns; half an hour
+    python benchmarks/speculation_in_search.py     # the shipped model, 80 problems, two turns: half an hour
     python benchmarks/speculation_in_search.py --model M.gguf --draft D.gguf --slots 4 --problems 40
 
 Three ways, by turns and then in the other order: no guesses, a draft model's (arXiv 2211.17192), and prompt lookup's,

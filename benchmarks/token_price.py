@@ -18,6 +18,8 @@ from atlas.engine.nano import model_path
 from atlas.engine.running import Engine, start
 from atlas.engine.serving.process import Process
 from atlas.gather import gather
+from atlas.llm.types import Message, Request, Sampling
+from atlas.llm.wire import request_body
 
 LIKE, LAYERS = "qwen3-0.6b", 2
 SLOTS, TURNS, TOKENS, REQUESTS = 4, 5, 64, 8
@@ -26,8 +28,9 @@ SLOTS, TURNS, TOKENS, REQUESTS = 4, 5, 64, 8
 def priced(option: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """A row for the shipped model, and one for a model with random weights and the vocabulary of ``LIKE``.
 
-    ``option`` is what is added to a request's body. Milliseconds are the engine's processor time for a token, the
-    median over turns, in which replies with and without the option follow each other.
+    ``option`` is what is added to a request's body, which otherwise is what the client sends but for the streaming.
+    Milliseconds are the engine's processor time for a token, the median over turns, in which replies with and without
+    the option follow each other.
     """
     entry = find(LIKE)
     shape = replace(entry.shape, layers=LAYERS, kv_heads=entry.shape.kv_heads[:LAYERS])
@@ -64,18 +67,12 @@ async def _cost(engine: Engine, turn: int, option: Mapping[str, Any]) -> float:
     """Processor milliseconds for a token."""
     assert engine.pid is not None
     process, transport = Process.of(engine.pid), engine.client.transport
-    bodies = [
-        {
-            "messages": [{"role": "user", "content": f"{i}: write a program that prints {turn}."}],
-            "max_tokens": TOKENS,
-            "ignore_eos": True,
-            "temperature": 0.8,
-            "top_p": 0.95,
-            "seed": i,
-            **option,
-        }
+    capabilities = replace(engine.client.capabilities, streaming=False)
+    requests = [
+        Request((Message("user", f"{i}: write a program that prints {turn}."),), 1, TOKENS, Sampling(0.8, 0.95), i)
         for i in range(REQUESTS)
     ]
+    bodies = [{**request_body(request, capabilities), "ignore_eos": True, **option} for request in requests]
     before = process.cpu_s
     replies = await gather(transport.ask(f"{transport.base}/chat/completions", body) for body in bodies)
     after = process.cpu_s
