@@ -33,14 +33,6 @@ def test_the_pace_of_each_arm_says_what_is_left():
     assert pace.words() == "40 tokens/s, 2.0 kJ"
 
 
-def test_where_arms_share_the_time_left_is_a_bound():
-    pace = Pace()
-    for event in (Event("phase", "solving", total=8, shared=True), solved("first", 4)):
-        pace(event)
-    pace(Event("pace", arm="first", tokens=100, seconds=2.0))
-    assert pace.words() == "50 tokens/s, at most about 2 s left"
-
-
 def test_tokens_a_second_are_those_of_late():
     pace = Pace()
     for tokens in (10_000, *[50] * 6):

@@ -19,7 +19,7 @@ class Event:
     """One step of a run.
 
     * ``phase``: a phase begins (``text``: starting, solving, grading, ...); ``path`` is the run's directory at
-      its creation and its end; ``shared`` where arms take over from each other what they ask alike
+      its creation and its end
     * ``solved``: a problem of ``arm`` and ``seed`` is done; ``done`` of ``total``, ``tokens`` generated for it;
       ``text`` says why it was lost; ``code`` is the program (empty: none) where the run is graded while it solves
     * ``pace``: in the last ``seconds`` live requests of ``arm`` and ``seed`` gave ``tokens``, and the machine drew
@@ -44,7 +44,6 @@ class Event:
     program: str = ""
     code: str | None = None
     error: str = ""
-    shared: bool = False
 
 
 OnEvent: TypeAlias = Callable[[Event], None]

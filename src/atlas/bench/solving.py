@@ -91,8 +91,7 @@ async def solve_job(job: Job, on_event: OnEvent, secrets: Mapping[str, str]) -> 
             await metering.watch_idle()
         problems = store.load(job.suite).problems[: job.spec.limit]
         ground = _Ground(job, files, problems, models, sandbox, on_event, metering)
-        attempts = len(problems) * len(job.spec.arms) * len(job.spec.seeds)
-        on_event(Event("phase", "solving", total=attempts, shared=job.spec.share))
+        on_event(Event("phase", "solving", total=len(problems) * len(job.spec.arms) * len(job.spec.seeds)))
         for seed in job.spec.seeds:
             # An arm whose budget is another's use comes after it.
             for arm in sorted(job.spec.arms, key=lambda arm: bool(arm.match)):

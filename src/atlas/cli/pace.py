@@ -18,7 +18,6 @@ class Pace:
 
     attempts: int = 0
     done: int = 0
-    shared: bool = False
     joules: float = 0.0
     _tokens: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
     _seconds: dict[str, float] = field(default_factory=dict[str, float])
@@ -27,7 +26,7 @@ class Pace:
     def __call__(self, event: Event) -> None:
         """Follow the run."""
         if event.kind == "phase" and event.total:
-            self.attempts, self.shared = event.total, event.shared
+            self.attempts = event.total
         elif event.kind == "solved":
             self._done[event.arm, event.seed] = (event.done, event.total)
             self.done = sum(done for done, _ in self._done.values())
@@ -56,17 +55,14 @@ class Pace:
         return begun + mean * (self.attempts - sum(total for _, total in self._done.values()))
 
     def words(self) -> str:
-        """The line: 210 tokens/s, 3.2 kJ, about 4 min left; empty before anything was measured.
-
-        Arms that have not begun take over from the others where they share, so they need less than the mean.
-        """
+        """The line: 210 tokens/s, 3.2 kJ, about 4 min left; empty before anything was measured."""
         told: list[str] = []
         if (rate := self.tokens_per_s) is not None:
             told.append(f"{rate:,.0f} tokens/s")
         if self.joules:
             told.append(f"{self.joules / 1e3:,.1f} kJ")
         if (left := self.seconds_left) is not None and self.done < self.attempts:
-            told.append(f"{'at most ' if self.shared else ''}about {_duration(left)} left")
+            told.append(f"about {_duration(left)} left")
         return ", ".join(told)
 
 
